@@ -1,0 +1,63 @@
+"""`init`, `doctor`, `config`."""
+
+import click
+
+from cagents_fs.cli.output import emit, find, json_option, say, table
+
+
+@click.command("init")
+@click.argument("folder", default=".", type=click.Path(file_okay=False))
+@json_option
+def init_command(folder: str, as_json: bool) -> None:
+    """Make FOLDER/Agent_Memory (default: here).
+
+    Never overwrites anything; a second call changes nothing.
+    """
+    from cagents_fs.client.submitting import init
+
+    root, made = init(folder)
+    if as_json:
+        emit({"root": root, "made": made})
+    elif made:
+        say(f"made {root} ({len(made)} files); next: cagents-fs submit PLAN, or cagents-fs run PLAN")
+    else:
+        say(f"{root} is there already; nothing was changed")
+
+
+@click.command("config")
+@json_option
+@click.pass_obj
+def config_command(root: str | None, as_json: bool) -> int:
+    """Show every key in force, where it comes from, and which keys nothing reads."""
+    from cagents_fs.config import load
+
+    configuration = load(find(root))
+    keys = [{"file": k.file, "key": k.key, "value": k.value, "origin": k.origin} for k in configuration.keys]
+    unread = [{"file": k.file, "key": k.key, "line": k.line} for k in configuration.unread]
+    faults = [fault.to_json() for fault in configuration.faults]
+    if as_json:
+        emit({"keys": keys, "unread": unread, "faults": faults})
+    else:
+        table(
+            "In force", ("key", "value", "from"), [(f"{k['file']}: {k['key']}", k["value"], k["origin"]) for k in keys]
+        )
+        say(f"{len(unread)} keys of the files are read by nothing here; --json lists them")
+        for fault in configuration.faults:
+            say(f"wrong: {fault}")
+    return 4 if faults else 0
+
+
+@click.command("doctor")
+@json_option
+@click.pass_obj
+def doctor_command(root: str | None, as_json: bool) -> int:
+    """Look at the tree and the machine, and say what is wrong and what to do."""
+    from cagents_fs.client.doctor import examine
+
+    found = examine(find(root))
+    if as_json:
+        emit({"checks": [{"name": f.name, "ok": f.ok, "text": f.text} for f in found]})
+    else:
+        for finding in found:
+            say(f"{'ok  ' if finding.ok else 'BAD '} {finding.name}: {finding.text}")
+    return 0 if all(finding.ok for finding in found) else 1

@@ -1,0 +1,1 @@
+"""THE VERBS of an agent or a person. They meet the daemon in the tree and nowhere else."""

@@ -1,0 +1,154 @@
+"""Making trees and submitting plans."""
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from importlib import resources
+
+from cagents_fs.config import load
+from cagents_fs.errors import InvalidTree, NothingThere, StorageError
+from cagents_fs.model.faults import Fault
+from cagents_fs.model.files import KINDS
+from cagents_fs.model.ids import fold, id_fault
+from cagents_fs.model.layout import INSTRUCTION_FOLDERS, PLAN, TREE_FOLDERS
+from cagents_fs.plans import judge
+from cagents_fs.store import tree
+from cagents_fs.store.disk import make_folders, put
+from cagents_fs.store.dump import dump
+from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
+
+SCHEMAS = "_system/schemas"
+
+
+def init(folder: str) -> tuple[str, list[str]]:
+    """Make `folder/Agent_Memory`. Returns its path and what was made; never overwrites.
+
+    Raises StorageError, InvalidTree.
+    """
+    root = os.path.join(os.path.abspath(folder), "Agent_Memory")
+    if os.path.lexists(os.path.join(root, "_system/template")):
+        raise InvalidTree(f"{root} is the template of cagents-fs itself; make your tree somewhere else")
+    made: list[str] = []
+    try:
+        os.makedirs(root, exist_ok=True)
+        make_folders(root, TREE_FOLDERS)
+        for relative, data in [*_template(), *_schemas()]:
+            path = os.path.join(root, relative)
+            if not os.path.lexists(path):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                put(path, data, durable=False)
+                made.append(relative)
+    except OSError as error:
+        raise StorageError(f"cannot make {error.filename or root}: {error.strerror}") from error
+    return root, made
+
+
+def _template() -> list[tuple[str, bytes]]:
+    """The files of the template: in the wheel beside the code, in a checkout at the top of the repository."""
+    packaged = str(resources.files("cagents_fs").joinpath("_template"))
+    here = packaged if os.path.isdir(packaged) else os.path.join(os.path.dirname(__file__), "../../Agent_Memory")
+    if not os.path.isdir(here):
+        raise StorageError("the template is missing from this installation; install cagents-fs again")
+    files = []
+    for above, _, names in os.walk(here):
+        for name in sorted(names):
+            path = os.path.join(above, name)
+            relative = os.path.relpath(path, here)
+            if relative != "_system/template" and not name.startswith("."):
+                with open(path, "rb") as file:
+                    files.append((relative, file.read()))
+    return sorted(files)
+
+
+def _schemas() -> list[tuple[str, bytes]]:
+    """One JSON Schema for each kind of file, from the same definitions that the daemon reads with."""
+    return [
+        (f"{SCHEMAS}/{kind}.schema.json", json.dumps(schema_of(kind), indent=2).encode() + b"\n")
+        for kind in sorted(KINDS)
+    ]
+
+
+def schema_of(kind: str) -> dict[str, object]:
+    """The JSON Schema of one kind of file."""
+    schema = KINDS[kind].model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A plan that waits to be taken in."""
+
+    instruction_id: str
+    tasks: tuple[str, ...]
+    mode: str
+    warnings: tuple[Fault, ...]
+
+
+def submit(root: str, plan_path: str, wanted: str | None = None) -> Submitted:
+    """Check a plan and put it into the tree. A wrong one is refused whole, with every fault, and nothing is written.
+
+    Raises InvalidTree with the faults, NothingThere where there is no such file, StorageError.
+    """
+    data = _read(plan_path)
+    judged = judge(data, plan_path, load(root).policy)
+    if judged.plan is None:
+        count = len(judged.faults)
+        text = f"{plan_path} is refused, nothing was written: {count} fault{'s' if count != 1 else ''}"
+        raise InvalidTree(text, faults=judged.faults, code=judged.faults[0].code)
+    try:
+        instruction = _take_id(root, wanted)
+        folder = os.path.join(root, instruction)
+        make_folders(folder, INSTRUCTION_FOLDERS)
+        whole = {key: value for key, value in judged.written.items() if key != "tasks"}
+        put(
+            os.path.join(folder, "instruction.yaml"),
+            dump({"instruction_id": instruction, **whole}).encode(),
+            durable=True,
+        )
+        put(os.path.join(folder, PLAN), data, durable=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {error.filename or root}: {error.strerror}; free the way, submit again"
+        ) from error
+    return Submitted(instruction, tuple(task.task_id for task in judged.plan.tasks), judged.mode, judged.warnings)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(PLAN_LIMITS.max_bytes + 1)
+    except FileNotFoundError:
+        raise NothingThere(f"there is no plan {path}") from None
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _take_id(root: str, wanted: str | None) -> str:
+    """An id that is free, taken by `mkdir`: of two who want it, one gets it."""
+    if wanted is not None:
+        if fault := id_fault(wanted):
+            raise InvalidTree(f"{wanted!r} cannot be an id: {fault}", code="bad_id")
+        if any(fold(name) == fold(wanted) for name in os.listdir(root)):
+            raise InvalidTree(f"there is an instruction {wanted} already; choose another id", code="exists")
+        try:
+            os.mkdir(os.path.join(root, wanted))
+        except FileExistsError:
+            raise InvalidTree(f"there is an instruction {wanted} already; choose another id", code="exists") from None
+        return wanted
+    stem = f"inst_{time.strftime('%Y%m%d', time.gmtime())}_"
+    taken = [name.removeprefix(stem) for name in tree.instructions(root) if name.startswith(stem)]
+    number = 1 + max((int(rest) for rest in taken if rest.isdigit()), default=0)
+    while True:
+        try:
+            os.mkdir(os.path.join(root, f"{stem}{number:03d}"))
+        except FileExistsError:
+            number += 1
+        else:
+            return f"{stem}{number:03d}"
+
+
+def free_bytes(root: str) -> int:
+    """How much room there is below the tree."""
+    return shutil.disk_usage(root).free

@@ -1,0 +1,249 @@
+"""What an agent says: claim, heartbeat, complete, fail."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cagents_fs import handing_in
+from cagents_fs.client.naming import resolve
+from cagents_fs.config import load as load_configuration
+from cagents_fs.core.index import Record, Work
+from cagents_fs.core.ordering import RANK
+from cagents_fs.errors import NothingThere, StorageError, UsageError
+from cagents_fs.model.durations import seconds_of
+from cagents_fs.model.faults import Fault
+from cagents_fs.model.ids import id_fault
+from cagents_fs.model.layout import JOURNAL
+from cagents_fs.model.lines import iso
+from cagents_fs.model.states import State, place_of
+from cagents_fs.picture import load, load_index
+from cagents_fs.plans import workspace_of
+from cagents_fs.rules.admission import refusal
+from cagents_fs.rules.verification import same_text
+from cagents_fs.store import journal
+from cagents_fs.store.beneath import Roots
+from cagents_fs.store.disk import Outcome, put, rename_noreplace
+from cagents_fs.store.dump import END, dump
+from cagents_fs.store.locks import QueueLock
+from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A task that is now the agent's."""
+
+    instruction_id: str
+    task: dict[str, Any]
+    path: str
+    output_path: str
+    attempt: int
+
+
+def claim(root: str, agent: str, wanted: str | None = None) -> Claimed:
+    """Move the best task of an agent's queues, or the one wanted, to `tasks/in_progress`.
+
+    Raises NothingThere with code `nothing_ready` or `limit_reached`, UsageError, StorageError.
+    """
+    if fault := id_fault(agent):
+        raise UsageError(f"{agent!r} is no agent: {fault}")
+    only = resolve(root, wanted) if wanted else None
+    policy = load_configuration(root).policy
+    index = load_index(root)
+    queue = place_of(State.AGENTS, agent)
+    found = [(work, record) for work in index.works.values() for record in _queued(work, agent)]
+    if only is not None:
+        found = [(work, record) for work, record in found if (work.id, record.task.task_id) == only]
+    found.sort(key=lambda pair: (RANK[pair[1].task.priority], pair[1].ledger.moved_seq))
+    held_up = None
+    for work, record in found:
+        with QueueLock(root, work.id):
+            index.works[work.id] = load(root, work.id).work  # as it is now that nobody else claims or releases here
+            held_up = refusal(index, index.works[work.id], agent, policy)
+            if held_up is not None:
+                continue
+            task_id = record.task.task_id
+            source = os.path.join(root, work.id, queue, f"{task_id}.yaml")
+            target = os.path.join(root, work.id, State.IN_PROGRESS.value, f"{task_id}.yaml")
+            if rename_noreplace(source, target) is Outcome.MOVED:
+                return _claimed(root, work, record, target)
+    if held_up is not None:
+        raise NothingThere(f"{held_up}; claim again when one has ended", code="limit_reached")
+    what = f"{wanted} is not in the queue of {agent}" if wanted else f"there is nothing to claim for {agent}"
+    raise NothingThere(f"{what}; `cagents-fs ready` shows what is ready", code="nothing_ready")
+
+
+def _queued(work: Work, agent: str) -> list[Record]:
+    return [work.records[task_id] for task_id in work.at_agent.get(agent, ())]
+
+
+def _claimed(root: str, work: Work, record: Record, path: str) -> Claimed:
+    output = os.path.join(root, work.id, "outputs/partial", record.task.task_id)
+    os.makedirs(output, exist_ok=True)
+    try:
+        with open(path, "rb") as file:
+            definition = parse_mapping(file.read()).value
+    except (OSError, Unreadable):
+        definition = record.task.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return Claimed(work.id, definition, path, output, record.ledger.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """On whose behalf something is written: the task, its agent and the attempt that is being worked on."""
+
+    instruction: str
+    task_id: str
+    agent: str
+    attempt: int | None
+
+
+def speaker(root: str, reference: str, agent: str | None, attempt: int | None) -> Speaker:
+    """Who speaks: `--agent`, else `$CAGENTS_AGENT`, else the task's holder; the attempt never comes from the tree.
+
+    Raises UsageError, NothingThere.
+    """
+    instruction, task_id = resolve(root, reference)
+    agent = agent or os.environ.get("CAGENTS_AGENT")
+    if attempt is None and (text := os.environ.get("CAGENTS_ATTEMPT")):
+        if not text.isdigit():
+            raise UsageError(f"CAGENTS_ATTEMPT is {text!r}; it should be a whole number")
+        attempt = int(text)
+    if agent is None:
+        record = load(root, instruction).work.records.get(task_id)
+        agent = (record.ledger.holder or record.task.assigned_agent) if record else None
+    if agent is None or id_fault(agent):
+        raise UsageError("nobody knows on whose behalf; name the agent with --agent")
+    return Speaker(instruction, task_id, agent, attempt)
+
+
+def heartbeat(
+    root: str,
+    who: Speaker,
+    *,
+    status: str = "in_progress",
+    progress: float | None = None,
+    activity: str | None = None,
+    silent_for: str | None = None,
+) -> str:
+    """Write a heartbeat. Returns its path. Raises UsageError, StorageError."""
+    now = time.time()
+    beat: dict[str, Any] = {"agent_name": who.agent, "task_id": who.task_id, "timestamp": iso(now), "status": status}
+    if progress is not None:
+        beat["progress_percentage"] = progress
+    if activity is not None:
+        beat["current_activity"] = activity
+    if who.attempt is not None:
+        beat["attempt"] = who.attempt
+    if silent_for is not None:
+        try:
+            beat["next_heartbeat_by"] = iso(now + seconds_of(silent_for))
+        except ValueError as error:
+            raise UsageError(f"--silent-for: {error}") from None
+    path = os.path.join(root, who.instruction, "heartbeats", f"{who.agent}_{who.task_id}.yaml")
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        put(path, (dump(beat) + END).encode(), durable=False)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def output_roots(root: str, instruction: str, task_id: str) -> Roots:
+    """Where the artifacts of a task may lie."""
+    work = load(root, instruction).work
+    outputs = os.path.join(root, instruction, "outputs")
+    return Roots(outputs, os.path.join(outputs, "partial", task_id), workspace_of(root, work.instruction.workspace))
+
+
+def complete(
+    root: str, who: Speaker, files: Sequence[str], met: Sequence[str], metrics: Sequence[str]
+) -> tuple[str, str]:
+    """Write the manifest of completed work. Returns its path and its SHA-256. Raises UsageError, StorageError."""
+    work = load(root, who.instruction).work
+    record = work.records.get(who.task_id)
+    roots = output_roots(root, who.instruction, who.task_id)
+    fields: dict[str, Any] = {"task_id": who.task_id, "subagent": who.agent}
+    if who.attempt is not None:
+        fields["attempt"] = who.attempt
+    fields |= {"status": "completed", "completion_timestamp": iso(time.time())}
+    try:
+        fields["artifacts"] = [handing_in.artifact(path, roots) for path in files]
+        fields["acceptance_criteria_met"] = [_met(text, record) for text in met]
+        fields["quality_metrics"] = dict(_metric(text) for text in metrics)
+        return _written(roots, fields)
+    except OSError as error:
+        raise StorageError(f"cannot hand in {error.filename}: {error.strerror}") from error
+
+
+def fail(root: str, who: Speaker, reason: str, error_type: str | None) -> tuple[str, str]:
+    """Write the manifest of failed work. Returns its path and its SHA-256. Raises StorageError."""
+    fields: dict[str, Any] = {"task_id": who.task_id, "subagent": who.agent}
+    if who.attempt is not None:
+        fields["attempt"] = who.attempt
+    fields |= {"status": "failed", "completion_timestamp": iso(time.time()), "artifacts": []}
+    if error_type:
+        fields["error_type"] = error_type
+    try:
+        return _written(output_roots(root, who.instruction, who.task_id), {**fields, "subagent_notes": reason})
+    except OSError as error:
+        raise StorageError(f"cannot hand in {error.filename}: {error.strerror}") from error
+
+
+def _written(roots: Roots, fields: dict[str, Any]) -> tuple[str, str]:
+    import hashlib
+
+    path = handing_in.write(roots.output_dir, fields)
+    with open(path, "rb") as file:
+        return path, hashlib.sha256(file.read()).hexdigest()
+
+
+def _met(text: str, record: Record | None) -> dict[str, Any]:
+    """`criterion=evidence`; a criterion may itself hold `=`, so the task's own are tried first."""
+    for criterion in record.task.acceptance_criteria if record else ():
+        for place in [n for n, letter in enumerate(text) if letter == "="]:
+            if same_text(text[:place]) == same_text(criterion.criterion):
+                return {"criterion": criterion.criterion, "met": True, "evidence": text[place + 1 :].strip()}
+    name, equals, evidence = text.partition("=")
+    if not equals:
+        raise UsageError(f"--met {text!r}: write it as criterion=evidence")
+    return {"criterion": name.strip(), "met": True, "evidence": evidence.strip()}
+
+
+def _metric(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"--metric {text!r}: write it as name=value")
+    try:
+        number = float(value)
+    except ValueError:
+        return name.strip(), value.strip()
+    return name.strip(), int(number) if number.is_integer() and "." not in value else number
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the daemon said of a manifest; `accepted` is None where it has said nothing in time."""
+
+    accepted: bool | None
+    reason: str
+    faults: tuple[Fault, ...] = ()
+
+
+def wait_for_verdict(root: str, who: Speaker, sha256: str, patience_s: float) -> Verdict:
+    """Wait until the journal has a verdict about a manifest. `patience_s`: seconds, at most."""
+    path = os.path.join(root, who.instruction, JOURNAL)
+    offset, deadline_s = 0, time.monotonic() + patience_s
+    while True:
+        lines, offset = journal.follow(path, offset)
+        for line in lines:
+            if line.get("manifest_sha256") == sha256 and line.get("event") in ("accepted", "rejected", "answered"):
+                faults = tuple(
+                    Fault(str(f.get("code")), str(f.get("message")), f.get("path"), f.get("line"), f.get("column"))
+                    for f in line.get("faults", ())
+                )
+                return Verdict(line["event"] == "accepted", str(line["reason"]), faults)
+        if time.monotonic() >= deadline_s:
+            return Verdict(None, f"no verdict within {patience_s:g} s; is a daemon running? (`cagents-fs doctor`)")
+        time.sleep(0.05)

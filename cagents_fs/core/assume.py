@@ -1,0 +1,136 @@
+"""What an action will have changed, taken into the index before it is done, and the journal lines that tell of it.
+
+If doing it fails, the instruction is read again from the tree: there is no rolling back.
+"""
+
+from cagents_fs.core.index import Index
+from cagents_fs.model.actions import (
+    Action,
+    Make,
+    Move,
+    Note,
+    Phase,
+    Recognise,
+    RunChecks,
+    Settle,
+    Start,
+    Stop,
+    StopChecks,
+    Undo,
+)
+from cagents_fs.model.lines import move_facts
+from cagents_fs.model.observations import Now
+from cagents_fs.model.states import NOT_STARTED, State, is_legal, state_of
+
+
+def assume(index: Index, action: Action, now: Now) -> bool:
+    """Take an action into the index. Returns whether it can lead to further actions in this turn."""
+    match action:
+        case Move() | Recognise():
+            _moved(index, action, now)
+        case Undo():
+            work = index.works[action.instruction]
+            work.put(work.records[action.task_id], action.target, now.s)
+        case Make():
+            work = index.works[action.instruction]
+            work.history.ledger(action.task_id).move({"from": None, "to": action.place})
+            work.put(work.records[action.task_id], action.place, now.s)
+        case Note():
+            _noted(index, action, now)
+        case RunChecks():
+            work = index.works[action.instruction]
+            if action.task_id:
+                work.records[action.task_id].checking = action.key
+                work.records[action.task_id].checks = None
+            else:
+                work.whole_checking = True
+        case StopChecks():
+            record = index.works[action.instruction].records[action.task_id]
+            record.checking, record.checks = None, None
+        case Start():
+            record = index.works[action.instruction].records[action.task_id]
+            record.running, record.running_attempt, record.exited = True, action.attempt, None
+            index.running += 1
+        case Stop():
+            index.works[action.instruction].records[action.task_id].running = False
+            index.running -= 1
+        case Settle():
+            index.works[action.instruction].requests.pop(action.name, None)
+        case Phase():
+            work = index.works[action.instruction]
+            work.history.phase = action.phase
+            if action.phase == "executing":
+                work.whole_checking, work.whole_checks = False, None
+        case _:
+            return False
+    return True
+
+
+def _moved(index: Index, action: Move | Recognise, now: Now) -> None:
+    work = index.works[action.instruction]
+    record = work.records[action.task_id]
+    work.history.ledger(action.task_id).move(move_facts(action))
+    if "intent" in action.facts:
+        work.history.intents.pop(action.facts["intent"], None)
+    if isinstance(action, Move):
+        work.put(record, action.target, now.s)
+    else:
+        work.touched[action.task_id] = None
+        record.claim_seen = record.state is State.IN_PROGRESS
+        work.refresh(record)
+    if state_of(action.target) is not State.UNDER_REVIEW:
+        record.checking, record.checks = None, None
+    if action.sweep is not None:
+        record.manifest, record.manifest_gone = None, False
+
+
+def _noted(index: Index, action: Note, now: Now) -> None:
+    work = index.works[action.instruction]
+    work.history.apply({**action.facts, "event": action.event, "task_id": action.task_id, "attempt": action.attempt})
+    record = work.records.get(action.task_id or "")
+    if record is None:
+        return
+    if action.event == "stalled":
+        record.stalled_s = now.s
+    elif action.event == "revived":
+        record.stalled_s = None
+    elif action.event == "accepted":
+        work.refresh(record)
+
+
+def coalesce(actions: list[Action]) -> list[Action]:
+    """Two moves of one task through queues in one turn are one rename, where the table has it.
+
+    A task that becomes ready goes from `waiting` straight into its agent's queue: that is the hot path.
+    """
+    latest: dict[tuple[str, str], int] = {}
+    merged: list[Action | None] = []
+    for action in actions:
+        if isinstance(action, Move):
+            key = (action.instruction, action.task_id)
+            before = merged[latest[key]] if key in latest else None
+            if isinstance(before, Move) and _joins(before, action):
+                merged[latest[key]] = None
+                action = _joined(before, action)
+            latest[key] = len(merged)
+        merged.append(action)
+    return [action for action in merged if action is not None]
+
+
+def _joins(first: Move, second: Move) -> bool:
+    through_queues = state_of(first.source) in NOT_STARTED and state_of(second.target) in NOT_STARTED
+    plain = not (first.edit_before or first.edit_after or second.edit_before or second.edit_after)
+    return through_queues and plain and first.target == second.source and is_legal(first.source, second.target)
+
+
+def _joined(first: Move, second: Move) -> Move:
+    return Move(
+        instruction=second.instruction,
+        task_id=second.task_id,
+        source=first.source,
+        target=second.target,
+        reason=f"{first.reason}; {second.reason}",
+        attempt=second.attempt,
+        agent=second.agent,
+        facts={**first.facts, **second.facts},
+    )

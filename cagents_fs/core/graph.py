@@ -1,0 +1,74 @@
+"""How tasks hang together: cycles, waves, and the mode that suits a graph. Pure, iterative, linear in the edges."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+Edges = Mapping[str, Sequence[str]]  # task -> the tasks it waits for
+
+
+def cycle(edges: Edges) -> list[str] | None:
+    """A cycle as the path that one walks, the first task again at the end (`a -> b -> a`: a waits for b, b for a)."""
+    sorter: TopologicalSorter[str] = TopologicalSorter(edges)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        path: list[str] = list(error.args[1])
+        return path[::-1]  # graphlib walks from the awaited to the waiting one
+    return None
+
+
+def circular(edges: Edges) -> set[str]:
+    """Every task that lies on a cycle which had to be cut to get an order; empty for a proper graph."""
+    found: set[str] = set()
+    rest = dict(edges)
+    while path := cycle(rest):
+        found.update(path)
+        rest = {task: [t for t in awaited if t not in found] for task, awaited in rest.items() if task not in found}
+    return found
+
+
+def levels(edges: Edges) -> dict[str, int]:
+    """The wave of each task: 0 for those that wait for nothing, else one more than the latest awaited one."""
+    level: dict[str, int] = {}
+    sorter: TopologicalSorter[str] = TopologicalSorter(edges)
+    for task in sorter.static_order():
+        level[task] = 1 + max((level[awaited] for awaited in edges.get(task, ())), default=-1)
+    return level
+
+
+def independence(edges: Edges) -> float:
+    """1 − (longest chain − 1) / (n − 1), PROTOCOL section 7: 1 for tasks without edges, 0 for a chain."""
+    if len(edges) < 2:
+        return 1.0
+    longest = 1 + max(levels(edges).values(), default=0)
+    return 1 - (longest - 1) / (len(edges) - 1)
+
+
+def choose_mode(tier: int | None, edges: Edges) -> str:
+    """The mode for a plan that names none; without a tier it has tier 3 (PROTOCOL sections 7 and 11)."""
+    match 3 if tier is None else tier:
+        case 0 | 1:
+            return "sequential"
+        case 2:
+            return "pipeline"
+        case 4:
+            return "mesh"
+    return "swarm" if independence(edges) > 0.7 else "pipeline"
+
+
+def doomed(edges: Edges, children: Edges, lost: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Every task that can no longer start, with the lost tasks that it waits for, through any number of levels.
+
+    `lost` are the tasks (or names of missing tasks) that will not be completed; they are not part of the answer,
+    unless they wait for another lost one.
+    """
+    causes: dict[str, set[str]] = {}
+    for root in lost:
+        pending = list(children.get(root, ()))
+        while pending:
+            task = pending.pop()
+            known = causes.setdefault(task, set())
+            if root not in known:
+                known.add(root)
+                pending.extend(children.get(task, ()))
+    return {task: tuple(sorted(roots)) for task, roots in causes.items() if task in edges}

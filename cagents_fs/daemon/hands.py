@@ -1,0 +1,284 @@
+"""The runner's part of a turn: start what was claimed, hand in for those that wrote nothing, end what has no task."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cagents_fs import handing_in
+from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.daemon.work_eyes import WorkEyes
+from cagents_fs.model.actions import Start, Stop
+from cagents_fs.model.faults import Fault
+from cagents_fs.model.layout import AGENT_LOG, MANIFEST, VERIFICATION
+from cagents_fs.model.lines import iso
+from cagents_fs.model.observations import Now
+from cagents_fs.model.policy import AgentType, Policy
+from cagents_fs.model.states import State
+from cagents_fs.rules.admission import type_of
+from cagents_fs.runner.checks import check_environment
+from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive
+from cagents_fs.runner.prompts import Surroundings, command_line, mark, prompt_text, variables
+from cagents_fs.store.commit import Committer
+from cagents_fs.store.disk import put
+from cagents_fs.store.dump import END, dump
+from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+LOG_TAIL = 1500  # characters of an agent's log that a failed manifest carries
+
+
+class Hands:
+    """Starts and ends the processes of agents, and beats for them."""
+
+    def __init__(
+        self, index: Index, committer: Committer, processes: Processes, eyes: WorkEyes, policy: Callable[[], Policy]
+    ) -> None:
+        """Nothing is started yet."""
+        self.index, self.committer, self.processes, self.eyes, self.policy = index, committer, processes, eyes, policy
+        self._beat_at_s = 0.0
+
+    # -- starting --------------------------------------------------------------------------------------------------
+
+    def start(self, actions: Sequence[Start], now: Now) -> None:
+        """Start processes; their records are durable before any of them does anything. Raises OSError."""
+        opened: dict[str, list[dict[str, Any]]] = {}
+        for action in actions:
+            line = self._start(action, now)
+            if line is not None:
+                opened.setdefault(action.instruction, []).append(line)
+        for instruction, lines in opened.items():
+            self.committer.note(instruction, lines)
+            for line in lines:
+                self.index.works[instruction].history.apply(line)
+        for action in actions:
+            if self.index.works[action.instruction].records[action.task_id].running:
+                self.processes.open_gate((action.instruction, action.task_id))
+
+    def _start(self, action: Start, now: Now) -> dict[str, Any] | None:
+        work = self.index.works[action.instruction]
+        record = work.records[action.task_id]
+        kind = self.policy().agent_type(type_of(action.agent, self.policy()))
+        assert kind is not None
+        around = self._around(work, record, action.agent, action.attempt)
+        env = check_environment(os.environ, variables(action.task_id, around))
+        env = {**os.environ, **env, "CAGENTS_MARK": mark(self.committer.root, work.id, action.task_id)}
+        if record.ledger.process is not None:  # left behind by a killed runner; never two agents on one task
+            end_orphan(record.ledger.process, env["CAGENTS_MARK"])
+        try:
+            os.makedirs(around.output, exist_ok=True)
+            prompt = prompt_text(record.task, around, self._faults(around.output))
+            put(around.prompt_file, prompt.encode(), durable=False)
+            launch = Launch(
+                key=(work.id, action.task_id),
+                attempt=action.attempt,
+                command=self._runnable(
+                    command_line(kind, record.task, prompt, variables(action.task_id, around)), kind
+                ),
+                env=env,
+                workspace=around.workspace,
+                log_path=around.log,
+            )
+            process = self.processes.start(launch)
+        except OSError as error:
+            record.running = False
+            self.index.running -= 1
+            missing = isinstance(error, FileNotFoundError)
+            text = f"cannot start {kind.name}: {error.strerror or error}: {error.filename}"
+            self._hand_in_failure(work, record, text, "agent_not_found" if missing else "cannot_start", now)
+            return None
+        self.eyes.entered(work, record, now)
+        self._beat(work, record, action.agent, now)
+        return {
+            "time": iso(now.wall_s),
+            "event": "process_started",
+            "task_id": action.task_id,
+            "attempt": action.attempt,
+            "agent": action.agent,
+            "reason": action.reason,
+            **process.to_json(),
+        }
+
+    @staticmethod
+    def _runnable(command: list[str], kind: AgentType) -> list[str]:
+        if shutil.which(command[0]) is None:
+            raise FileNotFoundError(2, f"the command of agent type {kind.name} is not installed", command[0])
+        return command
+
+    def _around(self, work: Work, record: Record, agent: str, attempt: int) -> Surroundings:
+        root, task_id = self.committer.root, record.task.task_id
+        roots = self.eyes.roots(work, record)
+        return Surroundings(
+            root=root,
+            instruction=work.id,
+            task_file=os.path.join(root, work.id, State.IN_PROGRESS.value, f"{task_id}.yaml"),
+            agent=agent,
+            attempt=attempt,
+            output=roots.output_dir,
+            workspace=roots.workspace,
+        )
+
+    @staticmethod
+    def _faults(output: str) -> list[Fault]:
+        """What was wrong with the last manifest, if one was rejected."""
+        try:
+            with open(os.path.join(output, VERIFICATION), "rb") as file:
+                verdict = parse_mapping(file.read()).value
+        except (OSError, Unreadable):
+            return []
+        listed = verdict.get("faults") if isinstance(verdict, dict) else None
+        return [
+            Fault(str(fault.get("code")), str(fault.get("message")), str(fault["path"]) if fault.get("path") else None)
+            for fault in (listed if isinstance(listed, list) else [])
+            if isinstance(fault, dict)
+        ]
+
+    # -- ending ----------------------------------------------------------------------------------------------------
+
+    def stop(self, action: Stop) -> None:
+        """End the process of a task that is elsewhere now."""
+        self.processes.stop((action.instruction, action.task_id))
+
+    def reap(self, now: Now) -> None:
+        """Take note of what has ended, and hand in for those that did not. Raises OSError."""
+        for ended in self.processes.reap():
+            self._ended(ended, now)
+
+    def _ended(self, ended: Ended, now: Now) -> None:
+        instruction, task_id = ended.key
+        work = self.index.works.get(instruction)
+        record = work.records.get(task_id) if work else None
+        if work is None or record is None:
+            return
+        if not ended.stopped:
+            record.running = False
+            self.index.running -= 1
+        how = f"ended with {ended.exit_code}" if ended.exit_code >= 0 else f"was ended by signal {-ended.exit_code}"
+        line = {
+            "time": iso(now.wall_s),
+            "event": "process_ended",
+            "task_id": task_id,
+            "attempt": ended.attempt,
+            "agent": record.ledger.holder,
+            "reason": how + (", as its task had left" if ended.stopped else ""),
+            "exit_code": ended.exit_code,
+            "pid": ended.process.pid,
+        }
+        self.committer.note(instruction, [line], durable=False)
+        work.history.apply(line)
+        work.touched[task_id] = None
+        held = record.settled and record.state is State.IN_PROGRESS and record.ledger.attempt == ended.attempt
+        if held and not ended.stopped:
+            self._hand_in(work, record, ended, now)
+
+    def _hand_in(self, work: Work, record: Record, ended: Ended, now: Now) -> None:
+        """A manifest of this attempt wins; else one is written over what there is, or over the failure."""
+        roots = self.eyes.roots(work, record)
+        if self._has_own(work, record, roots.output_dir):
+            self.eyes.output(work, record.task.task_id, now)
+        elif ended.exit_code == 0:
+            fields = {"status": "completed", "artifacts": handing_in.found_artifacts(roots, record.task.files)}
+            self._write(work, record, fields, now)
+        else:
+            tail = _tail(os.path.join(roots.output_dir, AGENT_LOG))
+            how = f"exit code {ended.exit_code}" if ended.exit_code >= 0 else f"signal {-ended.exit_code}"
+            self._hand_in_failure(work, record, f"{tail}\nthe process ended with {how}".lstrip(), "exit_status", now)
+
+    def _has_own(self, work: Work, record: Record, output: str) -> bool:
+        path = os.path.join(output, MANIFEST)
+        if not os.path.lexists(path):
+            return False
+        self.eyes.manifest(work, record, now=Now(s=record.sign_s, wall_s=0.0))
+        seen = record.manifest
+        if seen is None:
+            return True  # it is there and has to settle; it is judged then
+        if seen.manifest is not None and seen.manifest.status == "partial":
+            os.replace(path, os.path.join(output, "manifest.partial.yaml"))
+            return False
+        return (seen.sha256, seen.evidence_sha256) != record.ledger.judged
+
+    def _hand_in_failure(self, work: Work, record: Record, text: str, error_type: str, now: Now) -> None:
+        self._write(
+            work, record, {"status": "failed", "artifacts": [], "error_type": error_type, "subagent_notes": text}, now
+        )
+
+    def _write(self, work: Work, record: Record, fields: dict[str, Any], now: Now) -> None:
+        head = {
+            "task_id": record.task.task_id,
+            "subagent": record.ledger.holder,
+            "attempt": record.ledger.attempt,
+            "completion_timestamp": iso(now.wall_s),
+            "written_by": "runner",
+        }
+        path = handing_in.write(self.eyes.roots(work, record).output_dir, {**head, **fields})
+        self.eyes.settling.was_renamed(path)
+        self.eyes.output(work, record.task.task_id, now)
+
+    # -- beating ---------------------------------------------------------------------------------------------------
+
+    def beat(self, now: Now) -> float:
+        """Beat for the processes that run, when it is time. Returns when it is the next time."""
+        if now.s >= self._beat_at_s:
+            self._beat_at_s = now.s + self.policy().heartbeat_interval_s
+            for work in self.index.works.values():
+                for task_id in work.in_state[State.IN_PROGRESS]:
+                    record = work.records[task_id]
+                    if record.running and record.ledger.holder:
+                        self._beat(work, record, record.ledger.holder, now)
+        return self._beat_at_s
+
+    def _beat(self, work: Work, record: Record, agent: str, now: Now) -> None:
+        """Say that the process exists; never over what the agent itself has written."""
+        task_id = record.task.task_id
+        path = os.path.join(self.committer.root, work.id, "heartbeats", f"{agent}_{task_id}.yaml")
+        if record.heartbeat is not None and record.heartbeat.written_by != "runner":
+            return
+        beat = {
+            "agent_name": agent,
+            "task_id": task_id,
+            "timestamp": iso(now.wall_s),
+            "status": "in_progress",
+            "current_activity": "the process is running",
+            "attempt": record.ledger.attempt,
+            "written_by": "runner",
+        }
+        put(path, (dump(beat) + END).encode(), durable=False)
+
+    # -- after a crash ---------------------------------------------------------------------------------------------
+
+    def end_orphans(self, work: Work, now: Now) -> None:
+        """End what a killed runner left behind, unless it has handed in. Raises OSError."""
+        for task_id, record in work.records.items():
+            process = record.ledger.process
+            if process is None or record.running:
+                continue
+            handed_in = os.path.lexists(os.path.join(self.eyes.roots(work, record).output_dir, MANIFEST))
+            if handed_in and is_alive(process):
+                continue  # it ends by itself; its manifest is judged
+            was_there = end_orphan(process, mark(self.committer.root, work.id, task_id))
+            line = {
+                "time": iso(now.wall_s),
+                "event": "process_ended",
+                "task_id": task_id,
+                "attempt": record.ledger.attempt,
+                "agent": record.ledger.holder,
+                "reason": "left behind by a runner that was killed" + ("; ended" if was_there else "; gone already"),
+                "exit_code": None,
+                "pid": process.pid,
+            }
+            self.committer.note(work.id, [line], durable=False)
+            work.history.apply(line)
+
+    def close(self, now: Now) -> None:
+        """End everything. The tasks stay in progress, to be started again by the next runner. Raises OSError."""
+        for ended in self.processes.end_all():
+            self._ended(Ended(ended.key, ended.attempt, ended.process, ended.exit_code, stopped=True), now)
+
+
+def _tail(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 4 * LOG_TAIL))
+            return file.read().decode(errors="backslashreplace")[-LOG_TAIL:].strip()
+    except OSError:
+        return ""

@@ -1,0 +1,196 @@
+"""What do planners and people write? Plans, further tasks, requests."""
+
+import os
+from collections.abc import Callable, Iterator
+
+from cagents_fs.core.index import Work
+from cagents_fs.daemon.answering import answer, mended, version_of
+from cagents_fs.daemon.intake import take_in_plan, take_in_task
+from cagents_fs.daemon.settling import Settling
+from cagents_fs.model.actions import Action, Note
+from cagents_fs.model.faults import Fault
+from cagents_fs.model.files import Instruction, Request, Task
+from cagents_fs.model.ids import fold, is_candidate, stem_of
+from cagents_fs.model.layout import PLAN, SYNONYMS
+from cagents_fs.model.observations import Now
+from cagents_fs.model.policy import Policy
+from cagents_fs.plans import judge, lacks_command
+from cagents_fs.store.check import check
+from cagents_fs.store.commit import Committer
+from cagents_fs.store.definitions import as_written
+from cagents_fs.store.disk import rename_noreplace
+from cagents_fs.store.reading import NotRegular, Signature, Snapshot, TooLarge, read_bounded
+from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
+from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+
+class PlanEyes:
+    """Reads plans, tasks in `tasks/pending`, and requests."""
+
+    def __init__(self, root: str, settling: Settling, committer: Committer, policy: Callable[[], Policy]) -> None:
+        """Nothing is read yet."""
+        self.root, self.settling, self.committer, self.policy = root, settling, committer, policy
+        self.wake_s: float | None = None
+        self._judged: dict[str, Signature] = {}
+
+    def _settled(self, work: Work, relative: str, limit: int, now: Now) -> Iterator[Action | Snapshot]:
+        """The file once it is settled and not yet judged as it is; answers in its place where it is no file."""
+        path = os.path.join(self.root, work.id, relative)
+        try:
+            signature = Signature.of(os.lstat(path))
+            if self._judged.get(path) == signature:
+                return
+            snapshot = read_bounded(path, limit)
+        except (FileNotFoundError, NotADirectoryError):
+            self._judged.pop(path, None)
+            return
+        except (NotRegular, TooLarge) as error:
+            self._judged[path] = signature
+            version = f"{signature.ino}.{signature.size}"
+            yield from answer(work, relative, [Fault("unreadable", str(error), relative)], version)
+            return
+        wake_s = self.settling.wait_s(path, snapshot, now)
+        if wake_s is not None:
+            self.wake_s = wake_s if self.wake_s is None else min(self.wake_s, wake_s)
+            return
+        self._judged[path] = snapshot.signature
+        yield snapshot
+
+    # -- plans -----------------------------------------------------------------------------------------------------
+
+    def plan(self, work: Work, now: Now) -> Iterator[Action]:
+        """Take a plan in; a plan that changes afterwards changes nothing, and that is said."""
+        for item in self._settled(work, PLAN, PLAN_LIMITS.max_bytes, now):
+            if not isinstance(item, Snapshot):
+                yield item
+            elif work.history.intake is None:
+                yield from self._take_in(work, item.data, now)
+            elif work.history.intake.get("plan_sha256") not in (None, (sha := judge_sha(item.data))):
+                text = "the plan was changed after it was taken in; that changes nothing, what was taken in counts"
+                key = f"{PLAN}|{sha}"
+                if key not in work.history.answered:
+                    facts = {"path": PLAN, "plan_sha256": sha}
+                    yield Note(instruction=work.id, event="finding", reason=text, facts=facts)
+                    yield Note(instruction=work.id, event="answered", reason=text, facts={"key": key, "path": PLAN})
+
+    def _take_in(self, work: Work, data: bytes, now: Now) -> Iterator[Action]:
+        judged = judge(data, PLAN, self.policy(), work.id)
+        if judged.plan is None:
+            yield from answer(work, PLAN, judged.faults, version_of(data), _owner(judged.written))
+            return
+        take_in_plan(work, judged, self.committer, self.policy(), now)
+        yield from mended(work, PLAN)
+        for warning in judged.warnings[:20]:
+            yield Note(instruction=work.id, event="warning", reason=str(warning), facts={"path": PLAN})
+
+    # -- further tasks ---------------------------------------------------------------------------------------------
+
+    def pending(self, work: Work, folder: str, stem: str, now: Now) -> Iterator[Action]:
+        """A task file that nobody knows lies in `tasks/pending`."""
+        if work.history.intake is None and os.path.lexists(os.path.join(self.root, work.id, PLAN)):
+            return  # the plan comes first: it may have this task
+        relative = f"{folder}/{stem}.yaml"
+        for item in self._settled(work, relative, self.policy().max_file_bytes, now):
+            if isinstance(item, Snapshot):
+                yield from self._pending(work, folder, relative, stem, item.data, now)
+            else:
+                yield item
+
+    def _pending(self, work: Work, folder: str, relative: str, stem: str, data: bytes, now: Now) -> Iterator[Action]:
+        try:
+            document = parse_mapping(data)
+        except Unreadable as error:
+            faults = [Fault(f.code, f.message, relative, f.line, f.column) for f in error.faults]
+            yield from answer(work, relative, faults, version_of(data), task_id=stem)
+            return
+        checked = check(document, Task, relative)
+        task, faults = checked.value, list(checked.faults)
+        if task is not None:
+            faults.extend(self._task_faults(work, task, stem, relative))
+        if task is None or faults:
+            yield from answer(work, relative, faults, version_of(data), task_id=stem)
+            return
+        if work.history.intake is None:
+            self._instruction(work)
+        source = SYNONYMS.get(folder, folder)
+        take_in_task(work, task, as_written(document.value), source, self.committer, self.policy(), now)
+        yield from mended(work, relative)
+
+    def _task_faults(self, work: Work, task: Task, stem: str, relative: str) -> Iterator[Fault]:
+        if task.task_id != stem:
+            text = f"the file is called {stem}.yaml, but the task in it {task.task_id}; make both the same"
+            yield Fault("wrong_name", text, relative)
+        if task.instruction_id and task.instruction_id != work.id:
+            yield Fault("wrong_instruction", f"it says it belongs to {task.instruction_id}, not to {work.id}", relative)
+        if any(fold(known) == fold(task.task_id) for known in work.records):
+            text = f"{task.task_id} differs from another task of {work.id} in case only; give it another id"
+            yield Fault("duplicate_id", text, relative)
+        if problem := lacks_command(task, self.policy()):
+            yield Fault("no_command", problem, relative)
+
+    def _instruction(self, work: Work) -> None:
+        """An instruction without a plan may describe itself; where it does not, the defaults hold."""
+        path = os.path.join(self.root, work.id, "instruction.yaml")
+        try:
+            checked = check(parse_mapping(read_bounded(path, self.policy().max_file_bytes).data), Instruction, path)
+        except (OSError, NotRegular, TooLarge, Unreadable):
+            return
+        if checked.value is not None:
+            work.instruction = checked.value
+
+    def double(self, work: Work, task_id: str, kept: str, others: tuple[str, ...]) -> Iterator[Action]:
+        """A task has two files for good. One counts; the others go to quarantine as they are."""
+        for place in others:
+            source = os.path.join(self.root, work.id, place, f"{task_id}.yaml")
+            target = os.path.join(self.root, work.id, "quarantine", f"{place.replace('/', '__')}__{task_id}.yaml")
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            number = 2
+            while os.path.lexists(target):
+                target, number = f"{target}.{number}", number + 1
+            rename_noreplace(source, target)
+            text = f"there were two files of {task_id}; the one in {kept} counts, the one in {place} is in quarantine"
+            facts = {"path": f"{place}/{task_id}.yaml", "quarantined_as": os.path.basename(target)}
+            yield Note(instruction=work.id, event="finding", task_id=task_id, reason=text, facts=facts)
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def requests(self, work: Work, now: Now) -> Iterator[Action]:
+        """Look at all requests of an instruction."""
+        try:
+            names = sorted(os.listdir(os.path.join(self.root, work.id, "requests")))
+        except FileNotFoundError:
+            return
+        for name in names:
+            yield from self.request(work, name, now)
+
+    def request(self, work: Work, name: str, now: Now) -> Iterator[Action]:
+        """Look at one request."""
+        if not is_candidate(name) or stem_of(name) is None or name in work.requests:
+            return
+        relative = f"requests/{name}"
+        for item in self._settled(work, relative, self.policy().max_file_bytes, now):
+            if not isinstance(item, Snapshot):
+                yield item
+                continue
+            try:
+                checked = check(parse_mapping(item.data), Request, relative)
+            except Unreadable as error:
+                faults: tuple[Fault, ...] = error.faults
+            else:
+                faults = checked.faults
+                if checked.value is not None:
+                    work.requests[name] = checked.value
+                    continue
+            yield from answer(work, relative, faults, version_of(item.data))
+
+
+def judge_sha(data: bytes) -> str:
+    """The digest under which a plan is known."""
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+def _owner(written: dict[str, object]) -> str | None:
+    owner = written.get("owner")
+    return owner if isinstance(owner, str) else None

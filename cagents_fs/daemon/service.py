@@ -1,0 +1,217 @@
+"""The daemon's life: the lock, the signals, the wiring, `watch`, `watch --once`, `run`."""
+
+import logging
+import os
+import selectors
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from cagents_fs import __version__, config
+from cagents_fs.core.index import Index
+from cagents_fs.daemon.checking import Checking
+from cagents_fs.daemon.clock import ObservedClock
+from cagents_fs.daemon.eyes import Eyes
+from cagents_fs.daemon.hands import Hands
+from cagents_fs.daemon.loop import Loop, storage_text
+from cagents_fs.daemon.settling import Settling
+from cagents_fs.daemon.watch import Watcher
+from cagents_fs.errors import InvalidTree, StorageError
+from cagents_fs.jobs import check_mark
+from cagents_fs.model.actions import Action
+from cagents_fs.model.layout import CONFIG, TREE_FOLDERS
+from cagents_fs.model.lines import iso
+from cagents_fs.model.policy import Policy
+from cagents_fs.runner.checks import end_leftover_checks
+from cagents_fs.runner.processes import Processes, boot_id
+from cagents_fs.store.commit import Committer
+from cagents_fs.store.disk import make_folders
+from cagents_fs.store.locks import TreeLock, our_facts
+
+log = logging.getLogger("cagents_fs")
+
+
+class Skipped:
+    """Says what could not be written although nothing was lost by it."""
+
+    def skipped(self, action: Action, error: OSError) -> None:
+        """A message or a copy could not be written."""
+        kind = type(action).__name__
+        log.warning("%s: could not write this %s: %s", error.filename, kind, error.strerror, extra={"event": "skipped"})
+
+
+class Service:
+    """One daemon on one tree, from taking the lock to giving it back."""
+
+    def __init__(self, root: str, *, agents: int | None = None, only: str | None = None) -> None:
+        """`agents`: how many processes the runner may start, None for no runner; `only`: for which instruction."""
+        self.root = os.path.realpath(root)
+        self.agents, self.only = agents, only
+        self.lock = TreeLock(self.root)
+        self.stopping = False
+        self.reload = False
+        self._identity = (0, 0)
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> "Service":
+        """Take the tree. Raises HeldByAnother, StorageError, InvalidTree."""
+        try:
+            make_folders(self.root, TREE_FOLDERS)
+            self.lock.take(our_facts(__version__, boot_id(), iso(time.time())))
+            self._wire()
+        except OSError as error:
+            raise StorageError(storage_text(error, self.root)) from error
+        return self
+
+    def _wire(self) -> None:
+        facts = os.stat(self.root)
+        self._identity = (facts.st_dev, facts.st_ino)
+        self.configuration = config.load(self.root)
+        self._say_faults()
+        policy = self.configuration.policy
+        self.index = Index(hands=0, staffed_only=self.only)
+        self.watcher = Watcher(events=policy.watch != "poll")
+        self.clock = ObservedClock()
+        self.settling = Settling(policy.settle_s)
+        self.committer = Committer(self.root, Skipped(), power_loss=policy.durability == "power_loss")
+        self.eyes = Eyes(self.index, self.committer, self.watcher, self.settling, self.policy)
+        self.checking = Checking(self.watcher.wake)
+        self.processes = Processes(self._watch_fd, self._unwatch_fd)
+        self.hands = Hands(self.index, self.committer, self.processes, self.eyes.work_eyes, self.policy)
+        self.loop = Loop(self.index, self.eyes, self.hands, self.committer, self.checking, self.clock, self.policy)
+        self._selector.register(self.watcher.wake_fd, selectors.EVENT_READ)
+        self.watcher.add(self.root)
+        self.watcher.add(os.path.join(self.root, CONFIG))
+        self._config_stamp = config.stamp(self.root)
+
+    def _watch_fd(self, descriptor: int) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ)
+
+    def _unwatch_fd(self, descriptor: int) -> None:
+        self._selector.unregister(descriptor)
+
+    def policy(self) -> Policy:
+        """The configuration in force."""
+        return self.configuration.policy
+
+    def _say_faults(self) -> None:
+        for fault in self.configuration.faults:
+            log.warning("%s; the value before stays in force", fault, extra={"event": "configuration"})
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The first look: recover, end what a killed daemon left behind, take in what is there."""
+        end_leftover_checks(check_mark(self.root))
+        self.loop.turn(everything=True)
+        for work in self.index.works.values():
+            self.hands.end_orphans(work, self.clock.now())
+        self.settling.starting = False
+        self.index.hands = self.agents or 0  # not before: nothing is started twice beside what is left over
+        for work in self.index.works.values():
+            work.touched.update(dict.fromkeys(work.records))
+        self.loop.wake_s = 0.0
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Turn until stopped, or until something is so. Raises InvalidTree where the tree is gone or another one."""
+        while not (self.stopping or until()):
+            self._sleep()
+            self._reconfigure()
+            self._still_there()
+            hints, overflow = self.watcher.take()
+            if overflow:
+                log.warning("the queue of events overflowed; the tree is looked through", extra={"event": "overflow"})
+            self.loop.turn(hints, everything=overflow)
+
+    def _sleep(self) -> None:
+        now = self.clock.now()
+        next_s = min(self.loop.next_s(), self.hands.beat(now) if len(self.processes) else now.s + 3600.0)
+        timeout_s = max(0.0, next_s - now.s)
+        kill_s = self.processes.next_kill_in_s()
+        if kill_s is not None:
+            timeout_s = min(timeout_s, kill_s)
+        if self.loop.closing.busy:
+            timeout_s = 0.0
+        if timeout_s > 0.05:
+            try:
+                self.committer.flush()
+            except OSError as error:
+                log.error(storage_text(error, self.root), extra={"event": "storage"})
+        self.clock.plan(timeout_s)
+        self._selector.select(min(timeout_s, 60.0))
+
+    def _reconfigure(self) -> None:
+        stamp = config.stamp(self.root)
+        if stamp == self._config_stamp and not self.reload:
+            return
+        self._config_stamp, self.reload = stamp, False
+        self.configuration = config.load(self.root, previous=self.policy())
+        self.settling.settle_s = self.policy().settle_s
+        self.committer.power_loss = self.policy().durability == "power_loss"
+        self._say_faults()
+        log.info("the configuration was read again", extra={"event": "configuration"})
+
+    def _still_there(self) -> None:
+        try:
+            facts = os.stat(self.root)
+        except OSError as error:
+            raise InvalidTree(
+                f"{self.root}: {error.strerror}; was the tree moved? Start again where it is now"
+            ) from error
+        if (facts.st_dev, facts.st_ino) != self._identity:
+            raise InvalidTree(f"{self.root} is another folder than before; start again to work on this one")
+        if not self.lock.still_ours():
+            raise InvalidTree(f"the lock in {self.root}/_system/daemon was removed or replaced; start again")
+
+    def once(self) -> None:
+        """Act until nothing is left to do now: what is there has settled, checks have run."""
+        self.begin()
+        self.run(until=self._idle)
+
+    def _idle(self) -> bool:
+        eyes = self.eyes
+        waiting = eyes.work_eyes.wake_s is not None or eyes.plan_eyes.wake_s is not None or eyes.work_eyes.unsettled
+        busy = self.checking.pending or self.loop.closing.busy or self.loop.moved or len(self.processes)
+        return not (waiting or busy or self.loop.trouble.said)
+
+    def stop(self) -> None:
+        """Leave at the next opportunity. Safe in a signal handler."""
+        self.stopping = True
+        self.watcher.wake()
+
+    def __exit__(self, *_: object) -> None:
+        """End everything that was started, make everything durable, give the lock back."""
+        try:
+            self.hands.close(self.clock.now())
+        except OSError as error:
+            log.error(storage_text(error, self.root), extra={"event": "storage"})
+        self.checking.close()
+        try:
+            self.committer.close()
+        except OSError as error:
+            log.error(storage_text(error, self.root), extra={"event": "storage"})
+        self.watcher.close()
+        self._selector.close()
+        self.lock.release()
+
+
+def handle_signals(service: Service) -> None:
+    """SIGTERM and SIGINT end the service, a second one at once; SIGHUP reads the configuration again."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler
+        if service.stopping:
+            raise KeyboardInterrupt
+        service.stop()
+
+    def again(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler
+        service.reload = True
+        service.watcher.wake()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, again)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, every process would seem to have ended with 0

@@ -1,0 +1,310 @@
+"""What do agents write while they work? Heartbeats, output, manifests and the artifacts they point to."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from cagents_fs.core.index import Record, Work
+from cagents_fs.daemon.answering import answer, version_of
+from cagents_fs.daemon.settling import Settling
+from cagents_fs.daemon.watch import Watcher
+from cagents_fs.evidence import gather, stamp
+from cagents_fs.model.actions import Action
+from cagents_fs.model.faults import Fault
+from cagents_fs.model.files import Heartbeat
+from cagents_fs.model.layout import AGENT_LOG, MANIFEST, is_agents_own
+from cagents_fs.model.observations import ManifestSeen, Now
+from cagents_fs.model.policy import Policy
+from cagents_fs.model.states import NOT_STARTED, State
+from cagents_fs.plans import workspace_of
+from cagents_fs.store.check import check
+from cagents_fs.store.evidence import Roots, fingerprint
+from cagents_fs.store.reading import NotRegular, Signature, TooLarge, read_bounded
+from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+MEASURING = "measuring"
+YOUNGEST_S = 10.0  # an artifact that never comes to rest is judged as it is after this long
+BIG_BYTES = 4 << 20  # evidence that claims more than this is measured off the turn
+LOOKED_AT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY, State.BLOCKED})
+
+
+@dataclass(slots=True)
+class _Known:
+    """A manifest as it was when it was last gathered."""
+
+    signature: Signature
+    stamp: str
+
+
+class WorkEyes:
+    """Reads what belongs to tasks in work."""
+
+    def __init__(self, root: str, settling: Settling, watcher: Watcher, policy: Callable[[], Policy]) -> None:
+        """Nothing is read yet."""
+        self.root, self.settling, self.watcher, self.policy = root, settling, watcher, policy
+        self.wake_s: float | None = None  # when something that has to settle should be looked at again
+        self.unsettled: set[tuple[str, str]] = set()  # manifests to look at again
+        self.big: Callable[[str, str, Callable[[], ManifestSeen | None]], None] | None = None
+        self._manifests: dict[tuple[str, str], _Known] = {}
+        self._young: dict[tuple[str, str], float] = {}  # since when evidence has been too young to judge
+        self._prints: dict[tuple[str, str], str] = {}
+        self._beats: dict[str, tuple[Signature, str]] = {}
+
+    # -- output and manifests --------------------------------------------------------------------------------------
+
+    def look(self, work: Work, now: Now) -> None:
+        """Look at the output of every task that somebody works on."""
+        for state in (*LOOKED_AT, State.COMPLETED):
+            for task_id in tuple(work.in_state[state]):
+                if state is not State.COMPLETED or not work.records[task_id].settled:
+                    self.output(work, task_id, now)
+
+    def entered(self, work: Work, record: Record, now: Now) -> None:
+        """A task was claimed, or put into `completed` by somebody: watch and look at its output from here on."""
+        task_id = record.task.task_id
+        self._prints[work.id, task_id] = self._print(work, record)
+        self.output(work, task_id, now)
+
+    def output(self, work: Work, task_id: str, now: Now, *, renamed: bool = False) -> None:
+        """Something changed in the output of a task."""
+        record = work.records.get(task_id)
+        if record is None or record.state is None:
+            return
+        for folder in self.output_folders(work, task_id):
+            if record.state is State.IN_PROGRESS and os.path.isdir(folder):
+                self.watcher.add(folder)
+            if renamed:
+                self.settling.was_renamed(os.path.join(folder, MANIFEST))
+        if record.state is State.IN_PROGRESS:
+            self._sign(work, record, now)
+        if record.state not in NOT_STARTED:
+            self.manifest(work, record, now)
+
+    def output_folders(self, work: Work, task_id: str) -> tuple[str, str]:
+        """The output directory of a task, and the one that counts where it does not exist."""
+        base = os.path.join(self.root, work.id, "outputs")
+        return os.path.join(base, "partial", task_id), os.path.join(base, task_id)
+
+    def unwatch(self, work: Work, task_id: str) -> None:
+        """A task is no longer worked on."""
+        for folder in self.output_folders(work, task_id):
+            self.watcher.remove(folder)
+
+    def _sign(self, work: Work, record: Record, now: Now) -> None:
+        key = (work.id, record.task.task_id)
+        seen, before = self._print(work, record), self._prints.get(key)
+        self._prints[key] = seen
+        if before is not None and seen != before:
+            _alive(work, record, now)
+
+    def _print(self, work: Work, record: Record) -> str:
+        own_log = record.ledger.by_runner
+
+        def ignore(name: str) -> bool:
+            return not (is_agents_own(name) or (own_log and name == AGENT_LOG))
+
+        return "".join(fingerprint(folder, ignore) for folder in self.output_folders(work, record.task.task_id))
+
+    def manifest(self, work: Work, record: Record, now: Now) -> None:
+        """Look whether there is a manifest, and whether it or what it names has changed."""
+        key = (work.id, record.task.task_id)
+        self.unsettled.discard(key)
+        for folder in self.output_folders(work, record.task.task_id):
+            path = os.path.join(folder, MANIFEST)
+            try:
+                signature = Signature.of(os.lstat(path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            self._manifest(work, record, path, signature, now)
+            return
+        self._manifests.pop(key, None)
+        record.manifest, record.manifest_gone = None, True
+        work.touched[record.task.task_id] = None
+
+    def _manifest(self, work: Work, record: Record, path: str, signature: Signature, now: Now) -> None:
+        key = (work.id, record.task.task_id)
+        known, seen = self._manifests.get(key), record.manifest
+        if (
+            known
+            and known.signature == signature
+            and (known.stamp == MEASURING or (seen is not None and known.stamp == self._stamp(work, seen)))
+        ):
+            return
+        relative = os.path.relpath(path, os.path.join(self.root, work.id))
+        faults: tuple[Fault, ...] = ()
+        data = b""
+        try:
+            snapshot = read_bounded(path, self.policy().max_file_bytes)
+        except FileNotFoundError:
+            return
+        except TooLarge as error:
+            faults = (Fault("unparsable", str(error), relative),)
+        except NotRegular as error:
+            faults = (Fault("unparsable", str(error), relative),)
+        else:
+            wake_s = self.settling.wait_s(path, snapshot, now)
+            if wake_s is not None:
+                self._again(key, wake_s)
+                return
+            data, signature = snapshot.data, snapshot.signature
+        roots = self.roots(work, record)
+        patient = now.s - self._young.setdefault(key, now.s) < max(YOUNGEST_S, 5 * self.policy().settle_s)
+        settle_s, wall_s = self.policy().settle_s if patient else 0.0, now.wall_s
+
+        def measure() -> ManifestSeen | None:
+            return gather(record.task.task_id, relative, data, faults, roots, wall_s, settle_s)
+
+        if self.big is not None and _claimed_bytes(data) > BIG_BYTES:
+            self._manifests[key] = _Known(signature, MEASURING)
+            self.big(work.id, record.task.task_id, measure)
+            return
+        self.gathered(work, record, signature, measure(), now)
+
+    def gathered(self, work: Work, record: Record, signature: Signature, seen: ManifestSeen | None, now: Now) -> None:
+        """The evidence of a manifest was measured; None: some of it is too young to be judged."""
+        key = (work.id, record.task.task_id)
+        if seen is None:
+            self._again(key, now.s + self.policy().settle_s)
+            return
+        self._young.pop(key, None)
+        self._manifests[key] = _Known(signature, self._stamp(work, seen))
+        record.manifest, record.manifest_gone = seen, False
+        work.touched[record.task.task_id] = None
+        if seen.manifest is not None and seen.manifest.status == "partial":
+            _alive(work, record, now)
+
+    def measured(self, work: Work, record: Record, seen: ManifestSeen | None, now: Now) -> None:
+        """Big evidence was measured in a thread."""
+        known = self._manifests.pop((work.id, record.task.task_id), None)
+        if known is not None:
+            self.gathered(work, record, known.signature, seen, now)
+
+    def again(self, work: Work, record: Record, now: Now) -> None:
+        """Measure the evidence once more, whatever stat says: its checks have just run."""
+        self._manifests.pop((work.id, record.task.task_id), None)
+        self.manifest(work, record, now)
+
+    def _again(self, key: tuple[str, str], at_s: float) -> None:
+        self.unsettled.add(key)
+        self.wake_s = at_s if self.wake_s is None else min(self.wake_s, at_s)
+
+    def roots(self, work: Work, record: Record) -> Roots:
+        """Where the artifacts of a task may lie."""
+        partial, plain = self.output_folders(work, record.task.task_id)
+        own = plain if os.path.isdir(plain) and not os.path.isdir(partial) else partial
+        workspace = workspace_of(self.root, work.instruction.workspace)
+        return Roots(os.path.join(self.root, work.id, "outputs"), own, workspace)
+
+    def _stamp(self, work: Work, seen: ManifestSeen) -> str:
+        return stamp(seen, self.roots(work, work.records[seen.task_id]))
+
+    # -- heartbeats ------------------------------------------------------------------------------------------------
+
+    def heartbeats(self, work: Work, now: Now) -> Iterator[Action]:
+        """Look at all heartbeats of an instruction."""
+        folder = os.path.join(self.root, work.id, "heartbeats")
+        for name in _names(folder):
+            yield from self.heartbeat(work, name, now)
+
+    def heartbeat(self, work: Work, name: str, now: Now) -> Iterator[Action]:
+        """Look at one heartbeat; `name` is relative to the folder of heartbeats."""
+        path = os.path.join(self.root, work.id, "heartbeats", name)
+        relative = f"heartbeats/{name}"
+        try:
+            signature = Signature.of(os.lstat(path))
+            if name.startswith(".") or not name.endswith(".yaml") or self._beats.get(path, (None,))[0] == signature:
+                return
+            snapshot = read_bounded(path, self.policy().max_file_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (NotRegular, TooLarge) as error:
+            version = f"{signature.ino}.{signature.size}"
+            yield from answer(work, relative, [Fault("unparsable", str(error), relative)], version, _writer(name))
+            return
+        wake_s = self.settling.wait_s(path, snapshot, now)
+        if wake_s is not None:
+            self.wake_s = wake_s if self.wake_s is None else min(self.wake_s, wake_s)
+            self._changed_at_least(work, name, snapshot.data, path, now)
+            return
+        content = hashlib.sha256(snapshot.data).hexdigest()
+        before = self._beats.get(path)
+        self._beats[path] = (snapshot.signature, content)
+        if before is not None and before[1] == content:
+            return  # rewritten as it was: no change of content, no sign of life
+        yield from self._beat(work, name, relative, snapshot.data, now, first=before is None and self.settling.starting)
+
+    def _changed_at_least(self, work: Work, name: str, data: bytes, path: str, now: Now) -> None:
+        """A heartbeat that is rewritten all the time never settles; that it changes is a sign of life all the same."""
+        content = hashlib.sha256(data).hexdigest()
+        before = self._beats.get(path + "\0seen")
+        if before is None or before[1] != content:
+            self._beats[path + "\0seen"] = (Signature(0, 0, 0, 0, 0), content)
+            for task_id in work.in_state[State.IN_PROGRESS]:
+                record = work.records[task_id]
+                if name in (f"{record.ledger.holder}_{task_id}.yaml", f"{record.ledger.holder}/{task_id}.yaml"):
+                    _alive(work, record, now)
+
+    def _beat(self, work: Work, name: str, relative: str, data: bytes, now: Now, *, first: bool) -> Iterator[Action]:
+        try:
+            checked = check(parse_mapping(data), Heartbeat, relative)
+        except Unreadable as error:
+            faults = [Fault(f.code, f.message, relative, f.line, f.column) for f in error.faults]
+            yield from answer(work, relative, faults, version_of(data), _writer(name))
+            return
+        beat = checked.value
+        if beat is None:
+            yield from answer(work, relative, checked.faults, version_of(data), _writer(name))
+            return
+        if name not in (f"{beat.agent_name}_{beat.task_id}.yaml", f"{beat.agent_name}/{beat.task_id}.yaml"):
+            text = f"the file's name should be {beat.agent_name}_{beat.task_id}.yaml, as it says inside"
+            fault = Fault("wrong_name", text, relative)
+            yield from answer(work, relative, [fault], version_of(data), beat.agent_name, beat.task_id)
+            return
+        record = work.records.get(beat.task_id)
+        if record is None:
+            fault = Fault("unknown_task", f"{work.id} has no task {beat.task_id}", relative)
+            yield from answer(work, relative, [fault], version_of(data), beat.agent_name)
+            return
+        stale = beat.attempt is not None and beat.attempt != record.ledger.attempt
+        if record.state is State.IN_PROGRESS and record.ledger.holder == beat.agent_name and not stale:
+            record.heartbeat = beat
+            if beat.written_by != "runner" and not first:
+                _alive(work, record, now)
+                record.promised_s = beat.promised_silence_s() or 0.0
+
+
+def _alive(work: Work, record: Record, now: Now) -> None:
+    """A sign of life: the lease begins anew."""
+    record.sign_s = now.s
+    record.signs += 1
+    record.promised_s = 0.0
+    work.touched[record.task.task_id] = None
+
+
+def _writer(name: str) -> str:
+    """Who a heartbeat that cannot be read is probably from: its folder, or the first part of its name."""
+    return name.split("/", 1)[0].rsplit("_", 1)[0] if "/" not in name else name.split("/", 1)[0]
+
+
+def _names(folder: str) -> list[str]:
+    names: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    names.extend(f"{entry.name}/{name}" for name in os.listdir(entry.path))
+                else:
+                    names.append(entry.name)
+    except FileNotFoundError:
+        return []
+    return names
+
+
+def _claimed_bytes(data: bytes) -> int:
+    """About how much there is to hash, without parsing: the sum of what stands behind `size_bytes:`."""
+    total = 0
+    for part in data.split(b"size_bytes:")[1:]:
+        digits = part.lstrip().split(b"\n", 1)[0].strip(b" \r'\",}")
+        total += int(digits) if digits.isdigit() and len(digits) < 19 else 0
+    return total

@@ -1,0 +1,90 @@
+"""From the bytes of a manifest to what the rules judge: parsed, measured, looked up."""
+
+import hashlib
+import os
+
+from cagents_fs.model.faults import Fault
+from cagents_fs.model.files import Manifest
+from cagents_fs.model.observations import ManifestSeen
+from cagents_fs.store.check import check
+from cagents_fs.store.evidence import Located, Roots, evidence_path, examine, find, resolves
+from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+
+def gather(
+    task_id: str,
+    path: str,
+    data: bytes,
+    faults: tuple[Fault, ...],
+    roots: Roots,
+    wall_s: float,
+    settle_s: float,
+) -> ManifestSeen | None:
+    """Read a manifest and measure what it names; None while an artifact that does not match is too young to judge."""
+    manifest, warnings = None, faults
+    if not faults:
+        manifest, warnings = _read(data, path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if manifest is None:
+        return ManifestSeen(
+            task_id=task_id, path=path, sha256=sha256, evidence_sha256="", manifest=None, faults=warnings
+        )
+    digest = hashlib.sha256()
+    artifact_faults: list[Fault] = []
+    for artifact in manifest.artifacts:
+        claimed = artifact.checksum.lower()
+        claimed = claimed if claimed.startswith("sha256:") else f"sha256:{claimed}"
+        examined = examine(artifact.path, artifact.size_bytes, claimed, roots, now=wall_s, settle_seconds=settle_s)
+        if examined.young:
+            return None
+        artifact_faults.extend(examined.faults)
+        measured = examined.measured
+        digest.update(f"{artifact.path}\0{measured.size if measured else '-'}\0".encode(errors="backslashreplace"))
+        digest.update((measured.sha256 or "-").encode() if measured else b"-")
+    unresolved = frozenset(
+        claim.evidence
+        for claim in manifest.acceptance_criteria_met
+        if claim.evidence and (place := evidence_path(claim.evidence)) and not resolves(place, roots)
+    )
+    digest.update("\0".join(sorted(unresolved)).encode(errors="backslashreplace"))
+    return ManifestSeen(
+        task_id=task_id,
+        path=path,
+        sha256=sha256,
+        evidence_sha256=digest.hexdigest(),
+        manifest=manifest,
+        faults=(),
+        artifact_faults=tuple(artifact_faults),
+        unresolved=unresolved,
+        text=data.decode(errors="backslashreplace"),
+    )
+
+
+def _read(data: bytes, path: str) -> tuple[Manifest | None, tuple[Fault, ...]]:
+    try:
+        checked = check(parse_mapping(data), Manifest, path)
+    except Unreadable as error:
+        return None, tuple(Fault("unparsable", f.message, path, f.line, f.column) for f in error.faults)
+    return checked.value, tuple(Fault("schema", f.message, path, f.line, f.column) for f in checked.faults)
+
+
+def stamp(seen: ManifestSeen, roots: Roots) -> str:
+    """What stat says of everything a manifest names: while it is the same, nothing has to be read again."""
+    if seen.manifest is None:
+        return ""
+    marks = []
+    for artifact in seen.manifest.artifacts:
+        located = find(artifact.path, roots)
+        if not isinstance(located, Located):
+            marks.append("-")
+            continue
+        try:
+            facts = os.lstat(located.real_path)
+        except OSError:
+            marks.append("-")
+        else:
+            marks.append(f"{facts.st_ino}.{facts.st_size}.{facts.st_mtime_ns}.{facts.st_ctime_ns}")
+    for claim in seen.manifest.acceptance_criteria_met:
+        if claim.evidence and (place := evidence_path(claim.evidence)):
+            marks.append(str(resolves(place, roots)))
+    return "/".join(marks)

@@ -1,0 +1,304 @@
+"""The kinds of files that agents, planners and people write: validation, JSON Schema and type in one.
+
+Unknown keys are kept (`model_extra`) and named in a warning by the reader; missing required keys are faults.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from cagents_fs.model.durations import Duration
+from cagents_fs.model.fields import Digest, Mode, Moment, Number, Priority, Said, Text, Texts, Whole, as_text
+from cagents_fs.model.ids import Id
+
+
+class Record(BaseModel):
+    """What all files have in common: unknown keys are kept, a value once read does not change."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, str_strip_whitespace=False)
+
+
+class Criterion(Record):
+    """One acceptance criterion. With a `check` the daemon proves it; without, the agent claims it with evidence."""
+
+    criterion: Said
+    check: Said | None = None
+    timeout: Duration | None = None
+    must_fail_before: bool = False
+
+
+class Dependency(Record):
+    """A task that has to be completed first."""
+
+    task_id: Said
+    reason: Text | None = None
+
+
+class DataDependency(Dependency):
+    """A task of which one artifact is needed."""
+
+    artifact_path: Said
+
+
+class Coordination(Record):
+    """A point at which several tasks wait for each other."""
+
+    checkpoint: Id
+    with_: Texts = Field(default=(), alias="with")
+
+
+class Dependencies(Record):
+    """The long form."""
+
+    hard_dependencies: tuple[Dependency, ...] = ()
+    soft_dependencies: tuple[Dependency, ...] = ()
+    data_dependencies: tuple[DataDependency, ...] = ()
+    coordination: tuple[Coordination, ...] = ()
+
+
+def _long_form(value: object) -> object:
+    """The short form `[a, b]` means hard dependencies; so do bare names within the long form."""
+    if value is None:
+        return {}
+    if isinstance(value, list | tuple):
+        return {"hard_dependencies": [_named(item) for item in value]}
+    if isinstance(value, str):
+        raise ValueError(f"expected a list, found a text; write it as a list: [{value}]")
+    if isinstance(value, Mapping):
+        return {
+            key: [_named(item) for item in items]
+            if isinstance(items, list) and key in ("hard_dependencies", "soft_dependencies")
+            else ([] if items is None else items)
+            for key, items in value.items()
+        }
+    return value
+
+
+def _named(item: object) -> object:
+    text = as_text(item)
+    return {"task_id": text} if isinstance(text, str) else item
+
+
+def _criteria(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError("expected a list, found a text; write each criterion as an item: - " + value[:60])
+    if not isinstance(value, list | tuple):
+        return () if value is None else value
+    return tuple({"criterion": as_text(item)} if isinstance(as_text(item), str) else item for item in value)
+
+
+Criteria = Annotated[tuple[Criterion, ...], BeforeValidator(_criteria)]
+
+
+class Task(Record):
+    """The definition of one task."""
+
+    task_id: Id
+    description: Said
+    instruction_id: Id | None = None
+    parent_task_id: Id | None = None
+    task_type: Text | None = None
+    domain: Id | None = None
+    assigned_agent: Id | None = None
+    priority: Priority = "normal"
+    status: object = None  # while a task moves its directory says it; what stands here is ignored
+    detailed_prompt: Text | None = None
+    acceptance_criteria: Criteria = ()
+    command: Said | None = None
+    dependencies: Annotated[Dependencies, BeforeValidator(_long_form)] = Dependencies()
+    files: Texts = ()
+    skills: Texts = ()
+    complexity: Literal["trivial", "simple", "moderate", "complex"] | None = None
+    estimated_duration: Duration | None = None
+    max_retries: Annotated[Whole, Field(ge=0, le=1000)] | None = None
+    attempt: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1
+    output_path: Text | None = None
+    tags: Texts = ()
+
+    def blocking(self) -> tuple[str, ...]:
+        """The tasks that have to be completed before this one may start: hard and data, each once, in order."""
+        wanted = (*self.dependencies.hard_dependencies, *self.dependencies.data_dependencies)
+        return tuple(dict.fromkeys(dependency.task_id for dependency in wanted))
+
+
+class Instruction(Record):
+    """What was asked, as a whole."""
+
+    description: Said
+    domain: Id = "software"
+    tier: Annotated[Whole, Field(ge=0, le=4)] | None = None
+    mode: Mode | None = None
+    max_concurrent: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
+    workspace: Said | None = None
+    acceptance_criteria: Criteria = ()
+    owner: Text | None = None
+    tags: Texts = ()
+
+
+class Plan(Instruction):
+    """An instruction with its tasks."""
+
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
+
+
+class Heartbeat(Record):
+    """A sign of life of an agent that works on a task."""
+
+    agent_name: Id = Field(validation_alias=AliasChoices("agent_name", "subagent_name"))
+    task_id: Id = Field(validation_alias=AliasChoices("task_id", "current_task_id"))
+    timestamp: Moment | None = None
+    status: Literal["starting", "in_progress", "blocked", "completed", "failed"] = "in_progress"
+    progress_percentage: Annotated[Number, Field(ge=0, le=100)] | None = None
+    current_activity: Text | None = None
+    estimated_completion: Moment | None = None
+    blockers: Texts = ()
+    questions: Texts = ()
+    context_usage: Annotated[Number, Field(ge=0, le=1)] | None = None
+    next_heartbeat_by: Moment | None = None
+    attempt: Annotated[Whole, Field(ge=1)] | None = None
+    resource_utilization: object = None
+    written_by: Text | None = None  # `runner` where the runner beats on behalf of a process
+
+    def promised_silence_s(self) -> float | None:
+        """Seconds of silence that the agent announced, measured on its own clock; None where it announced nothing."""
+        if self.next_heartbeat_by is None or self.timestamp is None:
+            return None
+        return max(0.0, (self.next_heartbeat_by - self.timestamp).total_seconds())
+
+
+class Artifact(Record):
+    """A file that an agent hands in."""
+
+    path: Said
+    size_bytes: Annotated[Whole, Field(ge=0)]
+    checksum: Digest
+    name: Text | None = None
+    type: Text | None = None
+    description: Text | None = None
+
+
+class CriterionMet(Record):
+    """What an agent says of one criterion."""
+
+    criterion: Said
+    met: Annotated[bool, Field(strict=True)]
+    evidence: Text | None = None
+
+
+class QualityMetrics(Record):
+    """Measured quality. Thresholds are configuration; ranges are part of the format."""
+
+    test_coverage: Annotated[Number, Field(ge=0, le=1)] | None = None
+    security_scan: Literal["pass", "fail", "warning"] | None = None
+    code_review_score: Annotated[Number, Field(ge=0, le=100)] | None = None
+    performance_validation: Literal["pass", "fail"] | None = None
+
+
+class Manifest(Record):
+    """What an agent claims to have done."""
+
+    task_id: Id
+    subagent: Id
+    status: Literal["completed", "partial", "failed"]
+    completion_timestamp: Moment | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    acceptance_criteria_met: tuple[CriterionMet, ...] = ()
+    quality_metrics: QualityMetrics = QualityMetrics()
+    attempt: Annotated[Whole, Field(ge=1)] | None = None
+    error_type: Text | None = None
+    issues_found: object = None
+    follow_up_tasks: object = None
+    subagent_notes: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed_work_lists_its_artifacts(cls, data: Any) -> Any:
+        """Without this, a misspelt `artefacts` would read as: no artifacts, so all of them verified."""
+        if isinstance(data, Mapping) and data.get("status") == "completed" and "artifacts" not in data:
+            raise ValueError("artifacts: missing; a completed manifest lists its artifacts, be it `artifacts: []`")
+        return data
+
+
+class Escalation(Record):
+    """An agent needs help."""
+
+    escalation_id: Id
+    from_agent: Id
+    to_agent: Id | None = None
+    task_id: Id | None = None
+    timestamp: Moment | None = None
+    severity: Literal["blocker", "high", "medium", "low"]
+    issue_description: Said
+    impact: object = None
+    options_considered: object = None
+    requested_decision: Text | None = None
+    sla: Text | None = None
+
+
+class Response(Record):
+    """The answer to an escalation."""
+
+    escalation_id: Id
+    action: Literal["resume", "retry", "reassign", "cancel", "skip_dependency"]
+    from_: Text | None = Field(default=None, alias="from")
+    timestamp: Moment | None = None
+    decision: Text | None = None
+    note: Text | None = None
+
+
+class Request(Record):
+    """What a person asks of the daemon. `rescue` names no task: it takes up all that failed or was cancelled."""
+
+    action: Literal["cancel", "retry", "rescue", "pause", "resume", "reassign"]
+    task_id: Id | None = None
+    from_: Text | None = Field(default=None, alias="from")
+    timestamp: Moment | None = None
+    reason: Text | None = None
+    skip: bool = False
+    agent: Id | None = None
+
+    @model_validator(mode="after")
+    def _names_its_task(self) -> "Request":
+        if self.task_id is None and self.action in ("cancel", "retry", "reassign"):
+            raise ValueError(f"task_id: missing; `{self.action}` is about one task")
+        return self
+
+
+class Message(Record):
+    """A message in an agent's inbox."""
+
+    message_id: Id
+    type: Literal[
+        "task_ready",
+        "dependency_satisfied",
+        "rework",
+        "error",
+        "decision",
+        "escalation",
+        "steal",
+        "handoff",
+        "checkpoint",
+        "alert",
+        "peer",
+    ]
+    to: Id
+    from_: Text | None = Field(default=None, alias="from")
+    timestamp: Moment | None = None
+    instruction_id: Id | None = None
+    task_id: Id | None = None
+    text: Text = ""
+    path: Text | None = None
+
+
+KINDS: Mapping[str, type[Record]] = {
+    "plan": Plan,
+    "instruction": Instruction,
+    "task": Task,
+    "heartbeat": Heartbeat,
+    "manifest": Manifest,
+    "escalation": Escalation,
+    "response": Response,
+    "request": Request,
+    "message": Message,
+}

@@ -1,0 +1,1 @@
+"""VIEWS: pure; index and history in, tables out."""

@@ -1,0 +1,1 @@
+"""DECISIONS: one question per file, `decide(index, policy, now) -> Iterator[Action]`. Nothing else happens here."""

@@ -1,0 +1,58 @@
+"""Who has gone quiet? A claim is a lease; every sign of life renews it (PROTOCOL section 5, Lease)."""
+
+from collections.abc import Iterator
+
+from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.model.actions import Action, Note, Wake
+from cagents_fs.model.observations import Now
+from cagents_fs.model.policy import Policy
+from cagents_fs.model.states import State
+from cagents_fs.rules.retries import after_failure
+
+
+def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
+    """Whose lease has run out, and who is back?"""
+    for work in index.works.values():
+        for task_id in work.in_state[State.IN_PROGRESS]:
+            record = work.records[task_id]
+            if record.settled:
+                yield from _look_at(work, record, policy, now)
+
+
+def lease_s(record: Record, policy: Policy) -> float:
+    """How long this task's agent may say nothing, in seconds: its type's for a process of the runner, else the lease.
+
+    A promise of silence stretches it, up to the longest that a task may take.
+    """
+    own_s = policy.lease_s
+    if record.ledger.by_runner and (kind := policy.agent_type(record.task.assigned_agent)):
+        own_s = kind.silence_s
+    return max(own_s, min(record.promised_s, policy.max_task_duration_s))
+
+
+def _look_at(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Action]:
+    deadline_s = record.sign_s + lease_s(record, policy)
+    if record.stalled_s is not None and now.s < deadline_s:
+        yield _note(work, record, "revived", f"{record.ledger.holder} gives signs of life again")
+    elif now.s < deadline_s:
+        yield Wake(at_s=deadline_s)
+    elif record.stalled_s is None:
+        quiet_s = now.s - record.sign_s
+        yield _note(work, record, "stalled", f"no sign of {record.ledger.holder} for {quiet_s:.0f} s")
+    elif now.s < record.stalled_s + policy.reassign_grace_s:
+        yield Wake(at_s=record.stalled_s + policy.reassign_grace_s)
+    else:
+        quiet_s = now.s - record.sign_s
+        reason = f"taken back from {record.ledger.holder}: no sign for {quiet_s:.0f} s, grace included"
+        yield after_failure(work, record, policy, now, reason, "stalled")
+
+
+def _note(work: Work, record: Record, event: str, reason: str) -> Note:
+    return Note(
+        instruction=work.id,
+        event=event,
+        task_id=record.task.task_id,
+        attempt=record.ledger.attempt,
+        agent=record.ledger.holder,
+        reason=reason,
+    )

@@ -1,0 +1,47 @@
+"""The pass: each rule once, in this order. A turn repeats it until no rule asks for anything more.
+
+1. recovery      what did a crash cut short?
+2. foreign       what has somebody else moved?
+3. requests      what do people ask for?
+4. completion    what has been finished?
+5. liveness      who has gone quiet?
+6. retries       again, when, or never?
+7. dependencies  what may start now, and what can start no more?
+8. admission     how many at once, and who takes it?
+9. staffing      which tasks do our own agents take up?
+10. phases       how far is the whole?
+"""
+
+from collections.abc import Callable, Iterator
+
+from cagents_fs.core.index import Index
+from cagents_fs.model.actions import Action
+from cagents_fs.model.observations import Now
+from cagents_fs.model.policy import Policy
+from cagents_fs.rules import (
+    admission,
+    completion,
+    dependencies,
+    foreign,
+    liveness,
+    phases,
+    recovery,
+    requests,
+    retries,
+    staffing,
+)
+
+Rule = Callable[[Index, Policy, Now], Iterator[Action]]
+
+RULES: tuple[Rule, ...] = (
+    recovery.decide,
+    foreign.decide,
+    requests.decide,
+    completion.decide,
+    liveness.decide,
+    retries.decide,
+    dependencies.decide,
+    admission.decide,
+    staffing.decide,
+    phases.decide,
+)

@@ -1,0 +1,1 @@
+"""FILES: the only room, beside the runner's, that knows a file system."""

@@ -1,0 +1,246 @@
+"""Actions to durable changes of the tree, in an order that a crash cannot turn against us.
+
+The write-ordering contract of one turn:
+
+1. What only informs is written first: copies in quarantine, messages, verdicts. Written twice, they are the same files.
+2. The turn's `intend` lines and its acceptances go to the journal, which is synced once for each instruction. The
+   folders that the last turn renamed in are synced before: a `moved` line never becomes durable before its rename.
+3. The renames are done, in order, each never replacing anything. An edit of a file comes before a rename out of
+   `retry`, `blocked`, `failed`, `cancelled` and after a rename into `blocked`: there no agent's `mv` can cross it.
+4. The `moved` lines are appended. They become durable with the next turn's, or when the daemon goes idle.
+
+After a crash each intent without an outcome is completed from the tree, as `moved` or `void`. A rename that is lost to
+somebody else is `void`, and so is what was decided after it for the same instruction, which is read again.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from cagents_fs.model.actions import (
+    Action,
+    KeepCopy,
+    Make,
+    Move,
+    Note,
+    Phase,
+    Recognise,
+    Settle,
+    Tell,
+    Undo,
+    WriteVerdict,
+)
+from cagents_fs.model.layout import JOURNAL
+from cagents_fs.model.lines import iso, move_facts, note_facts
+from cagents_fs.model.observations import Now
+from cagents_fs.store import informing, journal
+from cagents_fs.store.changes import LostRace, Renames
+from cagents_fs.store.disk import sync_folder
+from cagents_fs.store.locks import QueueLock
+
+Line = dict[str, Any]
+
+
+class Reporter(Protocol):
+    """Who is told what could not be written although nothing was lost by it."""
+
+    def skipped(self, action: Action, error: OSError) -> None:
+        """A message or a copy could not be written."""
+
+
+@dataclass(slots=True)
+class Done:
+    """What became of a turn."""
+
+    lost: set[str] = field(default_factory=set)  # instructions in which somebody else was first
+    undone: list[Action] = field(default_factory=list)  # what was not done for that
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The actions of one instruction in this turn."""
+
+    actions: list[Action] = field(default_factory=list)
+    intents: dict[int, int] = field(default_factory=dict)  # position in `actions` -> number of its `intend` line
+    after: list[Line] = field(default_factory=list)
+
+
+class Committer:
+    """Makes actions durable. One at a time has the tree."""
+
+    def __init__(self, root: str, reporter: Reporter, *, power_loss: bool) -> None:
+        """With `power_loss`, what is acknowledged survives a power cut; else only the death of this process."""
+        self.root = root
+        self.power_loss = power_loss
+        self._reporter = reporter
+        self._journals: dict[str, journal.Journal] = {}
+        self._locks: dict[str, QueueLock] = {}
+        self._unsynced_folders: set[str] = set()
+
+    def open(self, instruction: str, lines: journal.Lines) -> None:
+        """Open the journal of an instruction for appending. Raises OSError."""
+        self.forget(instruction)
+        self._journals[instruction] = journal.Journal(os.path.join(self.root, instruction, JOURNAL), lines)
+
+    def forget(self, instruction: str) -> None:
+        """Close the journal of an instruction."""
+        if instruction in self._journals:
+            self._journals.pop(instruction).close()
+
+    def close(self) -> None:
+        """Close everything, after making it durable as far as that is possible."""
+        try:
+            self.flush()
+        finally:
+            for instruction in list(self._journals):
+                self.forget(instruction)
+
+    def commit(self, actions: Sequence[Action], now: Now) -> Done:
+        """Do a turn's actions. Raises OSError; then the tree has to be read again."""
+        batches = _by_instruction(actions)
+        self._inform(actions, now)
+        for instruction, batch in batches.items():
+            self._announce(instruction, batch, now)
+        done = Done()
+        for instruction, batch in batches.items():
+            if any(isinstance(action, Move | Undo | Recognise | Make) for action in batch.actions):
+                with self._lock(instruction):
+                    self._perform(instruction, batch, now, done)
+            else:
+                self._perform(instruction, batch, now, done)
+        self._settle(batches)
+        return done
+
+    def note(self, instruction: str, lines: Iterable[Mapping[str, Any]], *, durable: bool = True) -> None:
+        """Append lines that are no part of a turn: intake, processes. Raises OSError."""
+        opened = self._journals[instruction]
+        opened.append(list(lines))
+        if durable:
+            self._sync_folders()
+            opened.sync()
+
+    def flush(self) -> None:
+        """Make durable what the last turns left to be made so. Raises OSError."""
+        self._sync_folders()
+        for opened in self._journals.values():
+            opened.sync()
+
+    def renamed_in(self, folder: str) -> None:
+        """A name in this folder changed and has to be synced before the next `moved` lines are."""
+        if self.power_loss:
+            self._unsynced_folders.add(folder)
+
+    def _sync_folders(self) -> None:
+        while self._unsynced_folders:
+            folder = self._unsynced_folders.pop()
+            try:
+                sync_folder(folder)
+            except FileNotFoundError:
+                continue  # an output directory that was swept aside since
+            except OSError:
+                self._unsynced_folders.add(folder)
+                raise
+
+    def _lock(self, instruction: str) -> QueueLock:
+        if instruction not in self._locks:
+            self._locks[instruction] = QueueLock(self.root, instruction)
+        return self._locks[instruction]
+
+    def _inform(self, actions: Sequence[Action], now: Now) -> None:
+        for action in actions:
+            if isinstance(action, KeepCopy | Tell | WriteVerdict):
+                try:
+                    informing.write(self.root, action, now)
+                except (NotADirectoryError, FileExistsError, IsADirectoryError, PermissionError) as error:
+                    self._reporter.skipped(action, error)  # somebody's litter in the way must not hold up the rest
+
+    def _announce(self, instruction: str, batch: _Batch, now: Now) -> None:
+        lines: list[Line] = []
+        positions: list[int | None] = []
+        for position, action in enumerate(batch.actions):
+            if isinstance(action, Note) and action.first:
+                lines.append({"time": iso(now.wall_s), **note_facts(action)})
+                positions.append(None)
+            elif isinstance(action, Move):
+                edit = {"edit": dict(action.edit_after)} if action.edit_after else {}
+                lines.append({"time": iso(now.wall_s), **move_facts(action), **edit, "event": "intend"})
+                positions.append(position)
+        if not lines:
+            return
+        opened = self._journals[instruction]
+        for number, action_position in zip(opened.append(lines), positions, strict=True):
+            if action_position is not None:
+                batch.intents[action_position] = number
+        if self.power_loss:
+            self._sync_folders()
+            opened.sync()
+
+    def _perform(self, instruction: str, batch: _Batch, now: Now, done: Done) -> None:
+        renames = Renames(self.root, instruction, self.renamed_in, durable=self.power_loss)
+        try:
+            for position, action in enumerate(batch.actions):
+                if instruction in done.lost:
+                    done.undone.append(action)
+                    self._void(batch, position, action, now)
+                    continue
+                try:
+                    renames.do(action, now)
+                except LostRace:
+                    done.lost.add(instruction)
+                    done.undone.append(action)
+                    self._void(batch, position, action, now)
+                else:
+                    self._tell(batch, position, action, now)
+        finally:
+            if batch.after:
+                self._journals[instruction].append(batch.after)
+
+    def _tell(self, batch: _Batch, position: int, action: Action, now: Now) -> None:
+        at = {"time": iso(now.wall_s)}
+        match action:
+            case Move():
+                batch.after.append({**at, **move_facts(action), "intent": batch.intents[position]})
+            case Recognise():
+                batch.after.append({**at, **move_facts(action)})
+            case Note() if not action.first:
+                batch.after.append({**at, **note_facts(action)})
+            case Undo():
+                facts = {"found_at": action.source, "put_back_to": action.target}
+                batch.after.append({**at, "event": "finding", **_about(action), **facts})
+            case Make():
+                place = {"event": "moved", "from": None, "to": action.place}
+                batch.after.append({**at, **_about(action), **place})
+            case Phase():
+                batch.after.append({**at, "event": "phase", "phase": action.phase, "reason": action.reason})
+
+    def _void(self, batch: _Batch, position: int, action: Action, now: Now) -> None:
+        if position in batch.intents:
+            facts = {"event": "void", "intent": batch.intents[position], "reason": "somebody else was first"}
+            batch.after.append({"time": iso(now.wall_s), **_about(action), **facts})
+
+    def _settle(self, batches: Mapping[str, _Batch]) -> None:
+        """Requests go only when what they asked for is durable."""
+        for instruction, batch in batches.items():
+            settled = [action for action in batch.actions if isinstance(action, Settle)]
+            if settled:
+                self._sync_folders()
+                self._journals[instruction].sync()
+            for action in settled:
+                informing.remove(os.path.join(self.root, instruction, "requests", action.name))
+
+
+def _by_instruction(actions: Sequence[Action]) -> dict[str, _Batch]:
+    batches: dict[str, _Batch] = {}
+    for action in actions:
+        if isinstance(action, Move | Note | Recognise | Undo | Make | Settle | Phase):
+            batches.setdefault(action.instruction, _Batch()).actions.append(action)
+    return batches
+
+
+def _about(action: Action) -> Line:
+    return {
+        "task_id": getattr(action, "task_id", None),
+        "attempt": getattr(action, "attempt", None),
+        "reason": getattr(action, "reason", None),
+    }

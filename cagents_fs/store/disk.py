@@ -1,0 +1,128 @@
+"""The calls that change the tree. Everything durable goes through here, so that a test can count and fail each one."""
+
+import ctypes
+import errno
+import os
+from enum import StrEnum
+
+_RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Outcome(StrEnum):
+    """What became of a rename."""
+
+    MOVED = "moved"
+    GONE = "gone"  # somebody else was first: the source is not there
+    TAKEN = "taken"  # something lies at the target already
+
+
+def rename_noreplace(source: str, target: str) -> Outcome:
+    """Rename, and never replace anything. Raises OSError for what is neither a lost race nor success.
+
+    Two hard links of one file are the trap: `rename` between them succeeds and does nothing, this one says TAKEN.
+    """
+    if _libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+        return Outcome.MOVED
+    code = ctypes.get_errno()
+    if code == errno.ENOENT:
+        if os.path.lexists(source):  # then it is the target's directory that is not there
+            raise FileNotFoundError(code, os.strerror(code), os.path.dirname(target))
+        return Outcome.GONE
+    if code == errno.EEXIST:
+        return Outcome.TAKEN
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return _link_and_unlink(source, target)
+    raise OSError(code, os.strerror(code), source, None, target)
+
+
+def exchange(one: str, other: str) -> Outcome:
+    """Swap two files, both of which have to be there: GONE where one is not. Raises OSError."""
+    if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return Outcome.MOVED
+    code = ctypes.get_errno()
+    if code == errno.ENOENT:
+        return Outcome.GONE
+    if code in (errno.EINVAL, errno.ENOSYS):
+        if not os.path.lexists(other):
+            return Outcome.GONE
+        os.link(one, one + "~")  # so that the caller finds something to remove under the first name
+        os.rename(one, other)
+        os.rename(one + "~", one)
+        return Outcome.MOVED
+    raise OSError(code, os.strerror(code), one, None, other)
+
+
+def _link_and_unlink(source: str, target: str) -> Outcome:
+    """For file systems without RENAME_NOREPLACE: a crash between the two leaves two names of one file, healed later."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        return Outcome.GONE
+    except FileExistsError:
+        return Outcome.TAKEN
+    os.unlink(source)
+    return Outcome.MOVED
+
+
+def put(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part. Replaces what is there.
+
+    With `durable`, the bytes are on the disk before the name is, and the name before this returns.
+    """
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, mode)
+    try:
+        write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.rename(temporary, path)
+    if durable:
+        sync_folder(folder)
+
+
+def create(path: str, data: bytes, *, durable: bool) -> Outcome:
+    """Like `put`, but never replaces. The caller syncs the folder, once for many."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    outcome = rename_noreplace(temporary, path)
+    if outcome is Outcome.TAKEN:
+        os.unlink(temporary)
+    return outcome
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it: `write` may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(root: str, relative: tuple[str, ...]) -> None:
+    """Make folders below a root that is there. The root is never made: a deleted tree must not come back empty."""
+    if not os.path.isdir(root):
+        raise FileNotFoundError(errno.ENOENT, "the tree is gone", root)
+    for folder in relative:
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
