@@ -34,6 +34,7 @@ _DEFAULT = Policy()
 _PLAIN = AgentType(name="plain", command=())  # what an agent is that its entry says nothing of
 _AGENTS_AT = ("agents",)
 _SLOTS_AT = ("capacity_model", "agent_slots")
+_NO_AGENT = "description"  # upstream has one beside its groups of agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class _Reader:
                 chosen[setting.field] = self._field(setting.field)
         chosen["agent_slots"] = self._slots()
         chosen["agents"] = agents = self._agents()
-        known = replace(DEFAULT_AGENT, read=one_of(*agents)[0], expected=one_of(*agents)[1])
+        read, expected = one_of(*agents)
+        known = replace(DEFAULT_AGENT, read=read, expected=expected)
         before = self.before.default_agent if self.before.default_agent in agents else SHELL.name
         chosen["default_agent"] = self._choose(known, ("default",), SHELL.name, before)
         return replace(_DEFAULT, **chosen)
@@ -152,10 +154,10 @@ class _Reader:
             origin = "default" if slots == _DEFAULT.agent_slots else "previous"
             self.keys.append(KeyInForce(file.name, dotted(_SLOTS_AT), slots, origin))
             return slots
-        # Upstream has a `description` beside its groups of agents.
-        inside = {group: file.section((*_SLOTS_AT, group)) for group in groups if group != "description"}
+        inside = {group: file.section((*_SLOTS_AT, group)) for group in groups if group != _NO_AGENT}
         slots = dict(self.before.agent_slots) if Nothing.WRONG in inside.values() else {}
         at = [(*_SLOTS_AT, group, name) for group, names in inside.items() if isinstance(names, dict) for name in names]
+        at = [steps for steps in at if steps[-1] != _NO_AGENT]
         for steps in _usable(file, at):
             name = steps[-1]
             count = self._choose(SLOTS, steps, _DEFAULT.agent_slots.get(name), self.before.agent_slots.get(name))

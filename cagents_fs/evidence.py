@@ -84,7 +84,7 @@ def stamp(seen: ManifestSeen, roots: Roots) -> str:
             marks.append("-")
         else:
             marks.append(f"{facts.st_ino}.{facts.st_size}.{facts.st_mtime_ns}.{facts.st_ctime_ns}")
-    for claim in seen.manifest.acceptance_criteria_met:
-        if claim.evidence and (place := evidence_path(claim.evidence)):
-            marks.append(str(resolves(place, roots)))
+    claims = seen.manifest.acceptance_criteria_met
+    places = [place for claim in claims if claim.evidence and (place := evidence_path(claim.evidence))]
+    marks.extend(str(resolves(place, roots)) for place in places)
     return "/".join(marks)

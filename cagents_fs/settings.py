@@ -116,7 +116,8 @@ def _duration(low_s: float, high_s: float) -> Kind:
 
 def one_of(*words: str) -> Kind:
     """One word out of a few."""
-    expected = f"`{words[0]}`" if len(words) == 1 else "one of " + ", ".join(f"`{word}`" for word in words)
+    some = ", ".join(f"`{word}`" for word in words[:12]) + ", …" * (len(words) > 12)
+    expected = some if len(words) == 1 else f"one of {some}"
 
     def read(value: object) -> str:
         text = as_text(value)

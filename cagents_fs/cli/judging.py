@@ -10,7 +10,12 @@ from cagents_fs.cli.output import emit, find, json_option, say
 @json_option
 @click.pass_obj
 def verify_command(root: str | None, task: str, as_json: bool) -> int:
-    """Judge the manifest of TASK afresh, checks included. Changes nothing; ends with 0 or 1."""
+    """Judge the manifest of TASK afresh, checks included. Changes nothing; ends with 0 or 1.
+
+    \b
+    Example:
+      cagents-fs verify task_042
+    """
     from cagents_fs.client.asking import verify
 
     judgement = verify(find(root), task)
@@ -29,7 +34,12 @@ def verify_command(root: str | None, task: str, as_json: bool) -> int:
 @json_option
 @click.pass_obj
 def validate_command(root: str | None, files: tuple[str, ...], kind: str | None, as_json: bool) -> int:
-    """Read FILES as the daemon would, and name every fault with its line. Ends with 0 or 4."""
+    """Read FILES as the daemon would, and name every fault with its line. Ends with 0 or 4.
+
+    \b
+    Example:
+      cagents-fs validate plan.yaml --kind plan
+    """
     from cagents_fs.client.validating import validate
 
     found = [validate(path, kind, root) for path in files]
@@ -49,7 +59,12 @@ def validate_command(root: str | None, files: tuple[str, ...], kind: str | None,
 @json_option
 @click.pass_obj
 def audit_command(root: str | None, instruction: str | None, checks: bool, as_json: bool) -> int:
-    """Verify everything completed once more. Ends with 1 where something no longer holds."""
+    """Verify everything completed once more. Ends with 1 where something no longer holds.
+
+    \b
+    Example:
+      cagents-fs audit --no-checks
+    """
     from cagents_fs.client.asking import audit
     from cagents_fs.client.naming import resolve_instruction
 

@@ -11,7 +11,12 @@ from cagents_fs.cli.output import emit, find, json_option, say
 @json_option
 @click.pass_obj
 def inbox_command(root: str | None, agent: str, take: bool, as_json: bool) -> None:
-    """The messages for AGENT, oldest first."""
+    """The messages for AGENT, oldest first.
+
+    \b
+    Example:
+      cagents-fs inbox backend-developer --take
+    """
     from cagents_fs.client.reading import inbox
 
     messages = inbox(find(root), agent, take=take)
@@ -32,7 +37,12 @@ def inbox_command(root: str | None, agent: str, take: bool, as_json: bool) -> No
 @json_option
 @click.pass_obj
 def prime_command(root: str | None, agent: str, as_json: bool) -> None:
-    """What AGENT must know, in at most 2,000 tokens: its work, its messages, its queue, the verbs."""
+    """What AGENT must know, in at most 2,000 tokens: its work, its messages, its queue, the verbs.
+
+    \b
+    Example:
+      cagents-fs prime backend-developer
+    """
     from cagents_fs.client.reading import prime
 
     text = prime(find(root), agent)

@@ -116,7 +116,7 @@ def _own(where: str, wish: Wish, patience_s: float, *, quiet: bool) -> Outcome:
 
         def over() -> bool:
             work = service.index.works.get(instruction)
-            ended = work is not None and work.history.phase in OVER and not service.loop.closing.busy
+            ended = work is not None and work.history.phase in OVER and not service.loop.derived.busy
             return (ended and not len(service.processes)) or time.monotonic() - begun_s > patience_s
 
         service.run(until=over)

@@ -18,6 +18,10 @@ def submit_command(root: str | None, plan: str, instruction: str | None, as_json
     """Put a plan into the tree.
 
     A plan with any fault is refused whole, with all of them, and nothing is written.
+
+    \b
+    Example:
+      cagents-fs submit plan.yaml --id release-7
     """
     from cagents_fs.client.submitting import submit
 
@@ -44,6 +48,10 @@ def watch_command(root: str | None, once: bool, agents: bool, verbose: bool, log
 
     Ends with 0 on SIGTERM or SIGINT, with 5 at once where another daemon holds the tree. SIGHUP reads the configuration
     again.
+
+    \b
+    Example:
+      cagents-fs watch --agents --log-format json
     """
     from cagents_fs.daemon.logs import set_up
     from cagents_fs.daemon.service import Service, handle_signals
@@ -85,6 +93,10 @@ def run_command(
 
     Makes Agent_Memory here if there is none. Ends with 0 when every task is completed and verified, else with 1, after
     saying which are not and why. Ctrl-C ends all processes; `run --resume ID` takes the work up again.
+
+    \b
+    Example:
+      cagents-fs run plan.yaml --agents 8 --timeout 2h
     """
     from cagents_fs.cli.run_to_end import Wish, run_to_end
     from cagents_fs.daemon.logs import set_up

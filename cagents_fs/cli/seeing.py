@@ -17,7 +17,12 @@ instruction_argument = click.argument("instruction", required=False)
 @json_option
 @click.pass_obj
 def status_command(root: str | None, instruction: str | None, as_json: bool) -> int:
-    """Who does what, in one table. Ends with 1 when something waits for a person."""
+    """Who does what, in one table. Ends with 1 when something waits for a person.
+
+    \b
+    Example:
+      cagents-fs status --json
+    """
     from cagents_fs.client.naming import resolve_instruction
     from cagents_fs.picture import load_index
     from cagents_fs.report.status import instruction_status
@@ -35,31 +40,15 @@ def status_command(root: str | None, instruction: str | None, as_json: bool) -> 
 
 
 def _show_status(tree: str, rows: list[dict[str, Any]], daemon: str | None) -> None:
-    counts = (
-        "waiting",
-        "queued",
-        "in_progress",
-        "under_review",
-        "retry",
-        "blocked",
-        "completed",
-        "failed",
-        "cancelled",
-    )
-    lines = [
-        (
-            row["instruction_id"],
-            row["mode"],
-            row["phase"],
-            *(row["tasks"][name] or "" for name in counts),
-            row["tasks"]["total"],
-            f"{row['progress_percentage']:g} %",
-            f"{row['agents']['active']}"
-            + (f", {row['agents']['stalled']} stalled" if row["agents"]["stalled"] else ""),
-        )
-        for row in rows
-    ]
-    table(tree, ("instruction", "mode", "phase", *counts, "total", "verified", "agents"), lines)
+    lines = []
+    for row in rows:
+        counts = [
+            f"{count} {name.replace('_', ' ')}" for name, count in row["tasks"].items() if count and name != "total"
+        ]
+        agents = [f"{count} {name}" for name, count in row["agents"].items() if count]
+        verified = f"{row['tasks']['completed']}/{row['tasks']['total']}, {row['progress_percentage']:g} %"
+        lines.append((row["instruction_id"], row["mode"], row["phase"], verified, ", ".join(counts), ", ".join(agents)))
+    table(tree, ("instruction", "mode", "phase", "verified", "tasks", "agents"), lines)
     for row in rows:
         for found in row["quarantined"]:
             say(f"{row['instruction_id']}: {found['path']} cannot be used: {found['reason']}")
@@ -70,7 +59,12 @@ def _show_status(tree: str, rows: list[dict[str, Any]], daemon: str | None) -> N
 @json_option
 @click.pass_obj
 def ready_command(root: str | None, as_json: bool) -> None:
-    """The tasks that could be taken up now, best first."""
+    """The tasks that could be taken up now, best first.
+
+    \b
+    Example:
+      cagents-fs ready
+    """
     from cagents_fs.config import load
     from cagents_fs.picture import load_index
     from cagents_fs.report.status import ready_rows
@@ -92,7 +86,12 @@ def ready_command(root: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def tasks_command(root: str | None, instruction: str | None, status: str | None, as_json: bool) -> None:
-    """All tasks, with where they are and whom they wait for."""
+    """All tasks, with where they are and whom they wait for.
+
+    \b
+    Example:
+      cagents-fs tasks --state blocked
+    """
     from cagents_fs.client.naming import resolve_instruction
     from cagents_fs.picture import load_index
     from cagents_fs.report.status import task_row
@@ -126,7 +125,12 @@ def tasks_command(root: str | None, instruction: str | None, status: str | None,
 @json_option
 @click.pass_obj
 def show_command(root: str | None, task: str, as_json: bool) -> None:
-    """One task: its definition as taken in, where it is, its manifest and its last verdict."""
+    """One task: its definition as taken in, where it is, its manifest and its last verdict.
+
+    \b
+    Example:
+      cagents-fs show task_042
+    """
     from cagents_fs.client.naming import resolve
     from cagents_fs.client.reading import read_output
     from cagents_fs.picture import load, record_named
@@ -153,7 +157,12 @@ def show_command(root: str | None, task: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def explain_command(root: str | None, task: str, as_json: bool) -> None:
-    """Why TASK is where it is, and how it came there."""
+    """Why TASK is where it is, and how it came there.
+
+    \b
+    Example:
+      cagents-fs explain task_042
+    """
     from cagents_fs.client.naming import resolve
     from cagents_fs.config import load as load_configuration
     from cagents_fs.model.layout import JOURNAL
@@ -189,7 +198,12 @@ def explain_command(root: str | None, task: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def events_command(root: str | None, instruction: str | None, follow: bool, last: int | None, as_json: bool) -> None:
-    """The journal: what happened, and why. With --follow and --json, one JSON object a line."""
+    """The journal: what happened, and why. With --follow and --json, one JSON object a line.
+
+    \b
+    Example:
+      cagents-fs events --follow
+    """
     from cagents_fs.client.naming import resolve_instruction
     from cagents_fs.model.layout import JOURNAL
     from cagents_fs.store import journal

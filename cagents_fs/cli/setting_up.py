@@ -12,6 +12,10 @@ def init_command(folder: str, as_json: bool) -> None:
     """Make FOLDER/Agent_Memory (default: here).
 
     Never overwrites anything; a second call changes nothing.
+
+    \b
+    Example:
+      cagents-fs init .
     """
     from cagents_fs.client.submitting import init
 
@@ -28,7 +32,12 @@ def init_command(folder: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def config_command(root: str | None, as_json: bool) -> int:
-    """Show every key in force, where it comes from, and which keys nothing reads."""
+    """Show every key in force, where it comes from, and which keys nothing reads.
+
+    \b
+    Example:
+      cagents-fs config --json
+    """
     from cagents_fs.config import load
 
     configuration = load(find(root))
@@ -51,7 +60,12 @@ def config_command(root: str | None, as_json: bool) -> int:
 @json_option
 @click.pass_obj
 def doctor_command(root: str | None, as_json: bool) -> int:
-    """Look at the tree and the machine, and say what is wrong and what to do."""
+    """Look at the tree and the machine, and say what is wrong and what to do.
+
+    \b
+    Example:
+      cagents-fs doctor
+    """
     from cagents_fs.client.doctor import examine
 
     found = examine(find(root))

@@ -34,7 +34,12 @@ def _ask(root: str | None, action: str, reference: str, reason: str | None, *, s
 @json_option
 @click.pass_obj
 def cancel_command(root: str | None, task: str, skip: bool, reason: str | None, as_json: bool) -> int:
-    """Cancel TASK; those who wait for it become blocked."""
+    """Cancel TASK; those who wait for it become blocked.
+
+    \b
+    Example:
+      cagents-fs cancel task_042 --skip --reason "no longer wanted"
+    """
     return _ask(root, "cancel", task, reason, skip=skip, as_json=as_json)
 
 
@@ -44,7 +49,12 @@ def cancel_command(root: str | None, task: str, skip: bool, reason: str | None, 
 @json_option
 @click.pass_obj
 def retry_command(root: str | None, task: str, reason: str | None, as_json: bool) -> int:
-    """Give a failed or cancelled TASK a fresh budget, under the same id."""
+    """Give a failed or cancelled TASK a fresh budget, under the same id.
+
+    \b
+    Example:
+      cagents-fs retry task_042
+    """
     return _ask(root, "retry", task, reason, skip=False, as_json=as_json)
 
 
@@ -54,5 +64,10 @@ def retry_command(root: str | None, task: str, reason: str | None, as_json: bool
 @json_option
 @click.pass_obj
 def rescue_command(root: str | None, instruction: str, reason: str | None, as_json: bool) -> int:
-    """Take up everything of INSTRUCTION that failed, was cancelled or lost its file."""
+    """Take up everything of INSTRUCTION that failed, was cancelled or lost its file.
+
+    \b
+    Example:
+      cagents-fs rescue inst_20261122_001
+    """
     return _ask(root, "rescue", instruction, reason, skip=False, as_json=as_json)

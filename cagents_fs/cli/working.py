@@ -31,6 +31,10 @@ def claim_command(root: str | None, agent: str, task: str | None, as_json: bool)
     """Take the best task of AGENT's queues.
 
     Ends with 3 when there is none (`nothing_ready`) or the limit is reached (`limit_reached`).
+
+    \b
+    Example:
+      cagents-fs claim backend-developer --json
     """
     from cagents_fs.client.working import claim
 
@@ -73,7 +77,12 @@ def heartbeat_command(
     silent_for: str | None,
     as_json: bool,
 ) -> None:
-    """Give a sign of life for TASK."""
+    """Give a sign of life for TASK.
+
+    \b
+    Example:
+      cagents-fs heartbeat task_042 --progress 40 --activity "writing the tests"
+    """
     from cagents_fs.client.working import heartbeat, speaker
 
     tree = find(root)
@@ -137,7 +146,12 @@ def fail_command(
     error_type: str | None,
     as_json: bool,
 ) -> int:
-    """Say that TASK could not be done."""
+    """Say that TASK could not be done.
+
+    \b
+    Example:
+      cagents-fs fail task_042 --reason "the API is down" --error-type transient_network_error
+    """
     from cagents_fs.client.working import fail, speaker
 
     tree = find(root)

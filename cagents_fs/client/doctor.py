@@ -72,7 +72,7 @@ def _renames(root: str) -> Iterator[Finding]:
         if rename_noreplace(one, two) is Outcome.TAKEN and os.path.exists(one):
             yield Finding("renames", ok=True, text="never replace")
         else:
-            text = "a rename replaced a file here; this file system cannot hold a tree, move it to ext4, xfs, btrfs or tmpfs"
+            text = "a rename replaced a file; this file system cannot hold a tree, use ext4, xfs, btrfs or tmpfs"
             yield Finding("renames", ok=False, text=text)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

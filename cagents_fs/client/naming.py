@@ -1,5 +1,6 @@
 """Which task is meant? `id` or `instruction/id` (PROTOCOL section 8)."""
 
+import difflib
 import os
 
 from cagents_fs.errors import NothingThere, UsageError
@@ -23,9 +24,13 @@ def resolve(root: str, reference: str) -> tuple[str, str]:
         instruction = os.environ.get("CAGENTS_INSTRUCTION", "")
     if instruction:
         if not os.path.isdir(os.path.join(root, instruction)):
-            raise NothingThere(f"there is no instruction {instruction}; `cagents-fs status` lists them")
+            hint = _hint(instruction, tree.instructions(root))
+            raise NothingThere(f"there is no instruction {instruction};{hint} `cagents-fs status` lists them")
         if _places(root, instruction, task_id) is None:
-            raise NothingThere(f"{instruction} has no task {task_id}; `cagents-fs tasks {instruction}` lists them")
+            hint = _hint(task_id, _known(root, instruction))
+            raise NothingThere(
+                f"{instruction} has no task {task_id};{hint} `cagents-fs tasks {instruction}` lists them"
+            )
         return instruction, task_id
     return _only_one(root, task_id), task_id
 
@@ -33,7 +38,8 @@ def resolve(root: str, reference: str) -> tuple[str, str]:
 def _only_one(root: str, task_id: str) -> str:
     found = {name: places for name in tree.instructions(root) if (places := _places(root, name, task_id)) is not None}
     if not found:
-        raise NothingThere(f"no instruction has a task {task_id}; `cagents-fs tasks` lists all of them")
+        hint = _hint(task_id, [known for name in tree.instructions(root) for known in _known(root, name)])
+        raise NothingThere(f"no instruction has a task {task_id};{hint} `cagents-fs tasks` lists all of them")
     alive = [name for name, places in found.items() if any(state_of(place) not in FINAL for place in places)]
     candidates = alive or list(found)
     if len(candidates) > 1:
@@ -57,12 +63,22 @@ def _places(root: str, instruction: str, task_id: str) -> list[str] | None:
         return None
 
 
+def _known(root: str, instruction: str) -> list[str]:
+    return [name for listing in tree.Scanner().changed(os.path.join(root, instruction)) for name in listing.tasks]
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" did you mean {near[0]}?" if near else ""
+
+
 def resolve_instruction(root: str, name: str | None) -> str:
     """An instruction by name, or the only one there is. Raises NothingThere, UsageError."""
     names = [known for known in tree.instructions(root) if tree.has_anything(root, known)]
     if name is not None:
         if id_fault(name) or name not in names:
-            raise NothingThere(f"there is no instruction {name}; `cagents-fs status` lists them")
+            hint = _hint(name, names)
+            raise NothingThere(f"there is no instruction {name};{hint} `cagents-fs status` lists them")
         return name
     if len(names) != 1:
         text = f"there are {len(names)} instructions" if names else "there is no instruction yet; submit a plan"

@@ -95,7 +95,8 @@ def submit(root: str, plan_path: str, wanted: str | None = None) -> Submitted:
     judged = judge(data, plan_path, load(root).policy)
     if judged.plan is None:
         count = len(judged.faults)
-        text = f"{plan_path} is refused, nothing was written: {count} fault{'s' if count != 1 else ''}"
+        first = judged.faults[0].message + (f" (and {count - 1} more faults)" if count > 1 else "")
+        text = f"{plan_path} is refused, nothing was written: {first}"
         raise InvalidTree(text, faults=judged.faults, code=judged.faults[0].code)
     try:
         instruction = _take_id(root, wanted)

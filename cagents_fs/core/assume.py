@@ -18,7 +18,7 @@ from cagents_fs.model.actions import (
     StopChecks,
     Undo,
 )
-from cagents_fs.model.lines import move_facts
+from cagents_fs.model.lines import move_facts, note_facts
 from cagents_fs.model.observations import Now
 from cagents_fs.model.states import NOT_STARTED, State, is_legal, state_of
 
@@ -30,6 +30,7 @@ def assume(index: Index, action: Action, now: Now) -> bool:
             _moved(index, action, now)
         case Undo():
             work = index.works[action.instruction]
+            work.history.ledger(action.task_id).place = action.target
             work.put(work.records[action.task_id], action.target, now.s)
         case Make():
             work = index.works[action.instruction]
@@ -86,12 +87,14 @@ def _moved(index: Index, action: Move | Recognise, now: Now) -> None:
 
 def _noted(index: Index, action: Note, now: Now) -> None:
     work = index.works[action.instruction]
-    work.history.apply({**action.facts, "event": action.event, "task_id": action.task_id, "attempt": action.attempt})
+    work.history.apply(note_facts(action))
     record = work.records.get(action.task_id or "")
     if record is None:
         return
     if action.event == "stalled":
         record.stalled_s = now.s
+    elif action.event == "alert":
+        record.alerted = True
     elif action.event == "revived":
         record.stalled_s = None
     elif action.event == "accepted":

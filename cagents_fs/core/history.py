@@ -101,7 +101,7 @@ class History:
                 self.intake = line
             case "phase":
                 self.phase = line["phase"]
-            case "answered":
+            case "answered" | "finding" if "key" in line:
                 self._answer(line)
             case "mended":
                 self.quarantined.pop(line["path"], None)

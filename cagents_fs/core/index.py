@@ -35,6 +35,7 @@ class Record:
     promised_s: float = 0.0  # silence that the agent announced
     heartbeat: Heartbeat | None = None
     stalled_s: float | None = None
+    alerted: bool = False  # that nobody claims it
     claim_seen: bool = False  # the claim happened in this daemon's life
     running: bool = False  # the runner's process is there
     running_attempt: int = 0
@@ -100,7 +101,7 @@ class Work:
         task_id = record.task.task_id
         self.arrivals += 1
         record.arrived, record.entered_s, record.sign_s = self.arrivals, now_s, now_s
-        record.signs, record.promised_s, record.stalled_s = 0, 0.0, None
+        record.signs, record.promised_s, record.stalled_s, record.alerted = 0, 0.0, None, False
         self.in_state[state][task_id] = None
         if state is State.AGENTS:
             self.at_agent.setdefault(folder_of(record.place or "") or "", {})[task_id] = None

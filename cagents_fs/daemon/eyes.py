@@ -57,6 +57,9 @@ class Eyes:
         self.watch(loaded.work)
         self.scanner.forget(os.path.join(self.root, instruction))
         yield from self._troubles(loaded)
+        for state in (State.AGENTS, State.IN_PROGRESS):
+            for task_id in tuple(loaded.work.in_state[state]):
+                yield from self.plan_eyes.task_file(loaded.work, loaded.work.records[task_id], new=True)
         yield from self.look(loaded.work, now)
 
     @staticmethod
@@ -220,6 +223,8 @@ class Eyes:
             as_known = record.place == spot.place if there else self._lies(work, record)
             if not as_known:  # our own renames come back as events too, and change nothing
                 yield from self._relocate(work, record, now)
+            elif there:
+                yield from self.plan_eyes.task_file(work, record)
         elif there:
             yield from self._stranger(work, tree.Listing(spot.place, spot.place), spot.task, now)
 

@@ -179,9 +179,11 @@ class Hands:
             fields = {"status": "completed", "artifacts": handing_in.found_artifacts(roots, record.task.files)}
             self._write(work, record, fields, now)
         else:
-            tail = _tail(os.path.join(roots.output_dir, AGENT_LOG))
+            tail = _tail(os.path.join(roots.output_dir, AGENT_LOG)) or "(nothing)"
             how = f"exit code {ended.exit_code}" if ended.exit_code >= 0 else f"signal {-ended.exit_code}"
-            self._hand_in_failure(work, record, f"{tail}\nthe process ended with {how}".lstrip(), "exit_status", now)
+            self._hand_in_failure(
+                work, record, f"the process ended with {how}; its log ends:\n{tail}", "exit_status", now
+            )
 
     def _has_own(self, work: Work, record: Record, output: str) -> bool:
         path = os.path.join(output, MANIFEST)
@@ -197,9 +199,8 @@ class Hands:
         return (seen.sha256, seen.evidence_sha256) != record.ledger.judged
 
     def _hand_in_failure(self, work: Work, record: Record, text: str, error_type: str, now: Now) -> None:
-        self._write(
-            work, record, {"status": "failed", "artifacts": [], "error_type": error_type, "subagent_notes": text}, now
-        )
+        fields = {"status": "failed", "artifacts": [], "error_type": error_type, "subagent_notes": text}
+        self._write(work, record, fields, now)
 
     def _write(self, work: Work, record: Record, fields: dict[str, Any], now: Now) -> None:
         head = {
@@ -279,6 +280,6 @@ def _tail(path: str) -> str:
         with open(path, "rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 4 * LOG_TAIL))
-            return file.read().decode(errors="backslashreplace")[-LOG_TAIL:].strip()
+            return "\n".join(file.read().decode(errors="backslashreplace")[-LOG_TAIL:].strip().splitlines()[-5:])
     except OSError:
         return ""

@@ -22,7 +22,11 @@ from cagents_fs.store.changes import task_text
 from cagents_fs.store.commit import Committer
 from cagents_fs.store.disk import create, make_folders, put
 from cagents_fs.store.dump import dump
+from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.tree import locate
+from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+MOST_BYTES = 1 << 20
 
 
 def take_in_plan(work: Work, judged: Judged, committer: Committer, policy: Policy, now: Now) -> None:
@@ -80,10 +84,20 @@ def _task_lines(
             create(path, task_text(definition, work.id), durable=committer.power_loss)
             committer.renamed_in(os.path.dirname(path))
         place = found[0] if found else state.value
+        if found:  # made before a crash, or the journal is lost: what it says of its attempt is all that is left
+            at["attempt"] = _attempt_of(os.path.join(folder, place, f"{task.task_id}.yaml"))
         lines.append({**at, "event": "taken_in", "digest": definitions.digest(definition), "source": "plan"})
         waits = f"waits for {', '.join(task.blocking()[:5])}" if task.blocking() else "nothing blocks it"
         lines.append({**at, "event": "moved", "from": None, "to": place, "reason": f"taken in; {waits}"})
     return lines
+
+
+def _attempt_of(path: str) -> int:
+    try:
+        attempt = parse_mapping(read_bounded(path, MOST_BYTES).data).value.get("attempt", 1)
+    except (OSError, NotRegular, TooLarge, Unreadable):
+        return 1
+    return attempt if isinstance(attempt, int) and attempt >= 1 else 1
 
 
 def _appear(work: Work, tasks: list[str], now: Now) -> None:

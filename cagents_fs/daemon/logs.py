@@ -27,12 +27,12 @@ class _Lines(logging.Formatter):
         return f"{iso(record.created)} {record.levelname.lower()}{about} {message}"
 
 
-def set_up(log_format: str, *, verbose: bool) -> None:
-    """Send the log to standard error, as `text` or `json`; with `verbose`, every move."""
+def set_up(log_format: str, *, verbose: bool, quiet: bool = False) -> None:
+    """Send the log to standard error, as `text` or `json`; with `verbose` every move, with `quiet` only errors."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(as_json=log_format == "json"))
     logger = logging.getLogger("cagents_fs")
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    logger.setLevel(logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING)
     logger.propagate = False
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)  # an overflow is said once, by us

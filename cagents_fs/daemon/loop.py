@@ -15,17 +15,18 @@ from cagents_fs.core.assume import assume, coalesce
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.checking import Checking
 from cagents_fs.daemon.clock import ObservedClock
-from cagents_fs.daemon.closing import Closing
+from cagents_fs.daemon.derived import Derived
 from cagents_fs.daemon.eyes import Eyes
 from cagents_fs.daemon.hands import Hands
 from cagents_fs.daemon.watch import Hint
 from cagents_fs.errors import StorageError
 from cagents_fs.jobs import check_job
-from cagents_fs.model.actions import Action, Move, Note, Phase, RunChecks, Start, Stop, StopChecks, Wake
+from cagents_fs.model.actions import Action, Move, Note, RunChecks, Start, Stop, StopChecks, Wake
 from cagents_fs.model.observations import ChecksDone, ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, state_of
 from cagents_fs.rules import reconcile
+from cagents_fs.rules.liveness import lease_s
 from cagents_fs.store.commit import Committer
 
 log = logging.getLogger("cagents_fs")
@@ -59,11 +60,12 @@ class Loop:
         """Nothing happens before the first turn."""
         self.index, self.eyes, self.hands, self.committer = index, eyes, hands, committer
         self.checking, self.clock, self.policy = checking, clock, policy
-        self.closing = Closing(committer.root, lambda: policy().durability == "power_loss")
+        self.derived = Derived(committer.root, lambda: policy().durability == "power_loss")
         self.trouble = Trouble()
         self.wake_s = 0.0
         self.look_s = 0.0  # when the next full look is due
         self.look_cost_s = 0.0
+        self.signs_s = 0.0  # when the output of tasks in work is to be looked at, whatever events say
         self.moved = 0  # how many actions the last turn carried out
         self.listeners: list[Callable[[Action, Now], None]] = []
         self._reopen: set[str] = set()
@@ -102,11 +104,12 @@ class Loop:
         if everything:
             take(self._look(now))
         take(self._settling(now))
+        self._signs(now)
         self.wake_s = now.s + 3600.0
         actions.extend(self._passes(now))
         self.moved = len(actions)
         self._do(coalesce(actions), now)
-        self.closing.step(self.index, now)
+        self.derived.step(self.index, now)
 
     def _again(self, instruction: str, now: Now) -> Iterator[Action]:
         """Read an instruction again: somebody was first, or the disk refused in the middle of a turn."""
@@ -125,6 +128,17 @@ class Loop:
         if self.eyes.watcher.alive and not self.eyes.watcher.trouble:
             interval_s = max(interval_s, 200 * self.look_cost_s)
         self.look_s = now.s + interval_s
+
+    def _signs(self, now: Now) -> None:
+        """A growing log or a file written in place is no event: where leases are short, look four times in each."""
+        if now.s < self.signs_s:
+            return
+        shortest_s = 4 * self.policy().scan_interval_s
+        for work in self.index.works.values():
+            for task_id in tuple(work.in_state[State.IN_PROGRESS]):
+                shortest_s = min(shortest_s, lease_s(work.records[task_id], self.policy()))
+                self.eyes.work_eyes.output(work, task_id, now)
+        self.signs_s = now.s + max(0.1, shortest_s / 4)
 
     def _settling(self, now: Now) -> Iterator[Action]:
         """Look again at what had to settle."""
@@ -175,6 +189,7 @@ class Loop:
                     self.index.works[action.instruction].records[action.task_id].running = False
                 continue
             self._act(action, starts, now)
+            self.derived.saw(action)
             for listener in self.listeners:
                 listener(action, now)
         if starts and self.hands is not None:
@@ -194,8 +209,6 @@ class Loop:
                 self.hands.stop(action)
             case Move():
                 self._after_move(action, now)
-            case Phase():
-                self.closing.phase(action)
             case Note() if action.event in ("finding", "alert", "answered", "stalled"):
                 log.warning(action.reason, extra={"event": action.event, "instruction": action.instruction})
 
@@ -205,6 +218,7 @@ class Loop:
         if state_of(action.source) is State.IN_PROGRESS and state_of(action.target) is not State.UNDER_REVIEW:
             self.eyes.work_eyes.unwatch(work, action.task_id)
         if state_of(action.target) is State.IN_PROGRESS:
+            self.signs_s = min(self.signs_s, now.s + lease_s(record, self.policy()) / 4)
             self.eyes.work_eyes.entered(work, record, now)
         log.info(
             "%s: %s -> %s: %s",
@@ -218,7 +232,10 @@ class Loop:
     def next_s(self) -> float:
         """When, in observed seconds, the next turn is due if nothing is heard before."""
         times = [self.wake_s, self.look_s]
-        times += [at_s for at_s in (self.eyes.work_eyes.wake_s, self.eyes.plan_eyes.wake_s) if at_s is not None]
+        if any(work.in_state[State.IN_PROGRESS] for work in self.index.works.values()):
+            times.append(self.signs_s)
+        others = (self.eyes.work_eyes.wake_s, self.eyes.plan_eyes.wake_s, self.derived.next_s())
+        times += [at_s for at_s in others if at_s is not None]
         return min(times)
 
     # -- checks ----------------------------------------------------------------------------------------------------

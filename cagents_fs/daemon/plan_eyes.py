@@ -1,9 +1,10 @@
 """What do planners and people write? Plans, further tasks, requests."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 
-from cagents_fs.core.index import Work
+from cagents_fs.core.index import Record, Work
 from cagents_fs.daemon.answering import answer, mended, version_of
 from cagents_fs.daemon.intake import take_in_plan, take_in_task
 from cagents_fs.daemon.settling import Settling
@@ -17,7 +18,7 @@ from cagents_fs.model.policy import Policy
 from cagents_fs.plans import judge, lacks_command
 from cagents_fs.store.check import check
 from cagents_fs.store.commit import Committer
-from cagents_fs.store.definitions import as_written
+from cagents_fs.store.definitions import as_written, digest
 from cagents_fs.store.disk import rename_noreplace
 from cagents_fs.store.reading import NotRegular, Signature, Snapshot, TooLarge, read_bounded
 from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
@@ -32,6 +33,7 @@ class PlanEyes:
         self.root, self.settling, self.committer, self.policy = root, settling, committer, policy
         self.wake_s: float | None = None
         self._judged: dict[str, Signature] = {}
+        self._task_files: dict[tuple[str, str], tuple[int, int, int]] = {}
 
     def _settled(self, work: Work, relative: str, limit: int, now: Now) -> Iterator[Action | Snapshot]:
         """The file once it is settled and not yet judged as it is; answers in its place where it is no file."""
@@ -65,13 +67,12 @@ class PlanEyes:
                 yield item
             elif work.history.intake is None:
                 yield from self._take_in(work, item.data, now)
-            elif work.history.intake.get("plan_sha256") not in (None, (sha := judge_sha(item.data))):
+            elif work.history.intake.get("plan_sha256") not in (None, (sha := hashlib.sha256(item.data).hexdigest())):
                 text = "the plan was changed after it was taken in; that changes nothing, what was taken in counts"
                 key = f"{PLAN}|{sha}"
                 if key not in work.history.answered:
-                    facts = {"path": PLAN, "plan_sha256": sha}
+                    facts = {"path": PLAN, "plan_sha256": sha, "key": key}
                     yield Note(instruction=work.id, event="finding", reason=text, facts=facts)
-                    yield Note(instruction=work.id, event="answered", reason=text, facts={"key": key, "path": PLAN})
 
     def _take_in(self, work: Work, data: bytes, now: Now) -> Iterator[Action]:
         judged = judge(data, PLAN, self.policy(), work.id)
@@ -115,6 +116,32 @@ class PlanEyes:
         source = SYNONYMS.get(folder, folder)
         take_in_task(work, task, as_written(document.value), source, self.committer, self.policy(), now)
         yield from mended(work, relative)
+
+    def task_file(self, work: Work, record: Record, *, new: bool = False) -> Iterator[Action]:
+        """Somebody may have written into a task file that was taken in: that is said, and changes nothing."""
+        task_id = record.task.task_id
+        relative = f"{record.place}/{task_id}.yaml"
+        path = os.path.join(self.root, work.id, relative)
+        try:
+            facts = os.lstat(path)
+        except FileNotFoundError:
+            return
+        mark = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        before = self._task_files.get((work.id, task_id))
+        self._task_files[work.id, task_id] = mark
+        if before == mark or (before is None and not new):
+            return  # a rename changes none of the three
+        try:
+            data = read_bounded(path, self.policy().max_file_bytes).data
+            found = digest(as_written(parse_mapping(data).value))
+        except (OSError, NotRegular, TooLarge, Unreadable):
+            found = "unreadable"
+        key = f"{task_id}|edited|{found}"
+        if found == record.ledger.digest or record.ledger.digest is None or key in work.history.answered:
+            return
+        text = f"{task_id}.yaml was edited after it was taken in; that changes nothing, what was taken in counts"
+        facts_said = {"path": relative, "key": key}
+        yield Note(instruction=work.id, event="finding", task_id=task_id, reason=text, facts=facts_said)
 
     def _task_faults(self, work: Work, task: Task, stem: str, relative: str) -> Iterator[Fault]:
         if task.task_id != stem:
@@ -182,13 +209,6 @@ class PlanEyes:
                     work.requests[name] = checked.value
                     continue
             yield from answer(work, relative, faults, version_of(item.data))
-
-
-def judge_sha(data: bytes) -> str:
-    """The digest under which a plan is known."""
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
 
 
 def _owner(written: dict[str, object]) -> str | None:

@@ -68,6 +68,7 @@ class Service:
     def _wire(self) -> None:
         facts = os.stat(self.root)
         self._identity = (facts.st_dev, facts.st_ino)
+        self._config_stamp = config.stamp(self.root)  # before reading: a change in between is seen later
         self.configuration = config.load(self.root)
         self._say_faults()
         policy = self.configuration.policy
@@ -84,7 +85,6 @@ class Service:
         self._selector.register(self.watcher.wake_fd, selectors.EVENT_READ)
         self.watcher.add(self.root)
         self.watcher.add(os.path.join(self.root, CONFIG))
-        self._config_stamp = config.stamp(self.root)
 
     def _watch_fd(self, descriptor: int) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ)
@@ -132,8 +132,6 @@ class Service:
         kill_s = self.processes.next_kill_in_s()
         if kill_s is not None:
             timeout_s = min(timeout_s, kill_s)
-        if self.loop.closing.busy:
-            timeout_s = 0.0
         if timeout_s > 0.05:
             try:
                 self.committer.flush()
@@ -173,7 +171,7 @@ class Service:
     def _idle(self) -> bool:
         eyes = self.eyes
         waiting = eyes.work_eyes.wake_s is not None or eyes.plan_eyes.wake_s is not None or eyes.work_eyes.unsettled
-        busy = self.checking.pending or self.loop.closing.busy or self.loop.moved or len(self.processes)
+        busy = self.checking.pending or self.loop.derived.busy or self.loop.moved or len(self.processes)
         return not (waiting or busy or self.loop.trouble.said)
 
     def stop(self) -> None:
@@ -185,6 +183,7 @@ class Service:
         """End everything that was started, make everything durable, give the lock back."""
         try:
             self.hands.close(self.clock.now())
+            self.loop.derived.finish(self.index, self.clock.now())
         except OSError as error:
             log.error(storage_text(error, self.root), extra={"event": "storage"})
         self.checking.close()

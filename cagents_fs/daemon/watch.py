@@ -1,8 +1,8 @@
 """Events, as hints where to look. A lost, doubled or late one costs delay and nothing else.
 
 Single folders are watched, not the tree: watchdog's recursive observer stalls its queue for half a second at a rename
-out of the watched part, and loses what happens in a new folder before it is watched. Its low-level descriptor has neither
-trouble; new folders are looked at when they are added, and an overflow asks for a full look.
+out of the watched part, and loses what happens in a new folder before it is watched. Its low-level descriptor has
+neither trouble; new folders are looked at when they are added, and an overflow asks for a full look.
 """
 
 import contextlib

@@ -135,7 +135,8 @@ def spoken(seconds: float) -> str:
     if seconds < 0:
         return f"-{spoken(-seconds)}"
     if seconds < 0.9995:
-        return f"{seconds * 1000:.3g} ms" if seconds else "0 s"
+        milliseconds = round(seconds * 1000, 2)
+        return f"{milliseconds:.3g} ms" if milliseconds else "0 s"
     if seconds < 59.95:
         return f"{round(seconds, 1):g} s"
     whole = round(seconds)

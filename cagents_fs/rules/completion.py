@@ -19,7 +19,7 @@ from cagents_fs.model.actions import (
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
-from cagents_fs.model.states import NOT_STARTED, State
+from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.rules.retries import after_failure
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
 
@@ -43,31 +43,42 @@ def _without_manifest(work: Work, record: Record) -> Iterator[Action]:
     if record.state is State.UNDER_REVIEW and record.settled:
         yield StopChecks(instruction=work.id, task_id=record.task.task_id)
         yield _move(work, record, State.IN_PROGRESS, "its manifest was taken away while it was judged")
-    elif record.state is State.COMPLETED and record.ledger.accepted is None and not record.settled:
-        yield _undo(work, record, "somebody put it into completed, and there is no manifest")
+    elif record.state is State.COMPLETED and record.ledger.accepted is None:
+        yield _undo(work, record, "it lies in completed, and there is no manifest")
 
 
 def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
     ledger, state = record.ledger, record.state
     if state in NOT_STARTED or seen.sha256 == ledger.refused:
         return  # not yet claimed: held until it is
-    foreign = state is State.COMPLETED and not record.settled  # somebody else put the task there: judged where it lies
+    # Somebody else put it there, or the journal that knew of its acceptance is lost: it is judged where it lies.
+    foreign = state is State.COMPLETED and ledger.accepted is None
     if not foreign and not record.settled:
         return
     if state is State.UNDER_REVIEW or foreign:
         yield from _review(work, record, seen, policy, now)
     elif (seen.sha256, seen.evidence_sha256) == ledger.judged:
         return
+    elif state in FINAL:
+        if seen.sha256 != ledger.accepted:
+            text = f"{record.task.task_id} is {state.name.lower()} already; this manifest changes nothing"
+            yield from _refuse(work, record, seen, (Fault("finished", text, seen.path),), event="finding")
     elif fence := identity_faults(record, seen):
-        yield from _refuse(work, record, seen, tuple(fence))
+        yield from _fenced(work, record, seen, tuple(fence))
     elif state in (State.IN_PROGRESS, State.RETRY):
         yield from _begin(work, record, seen, policy, now)
     elif state is State.BLOCKED:
         text = f"{record.task.task_id} is blocked by {', '.join(ledger.blocked_by) or 'a dependency'}; it is kept"
         yield from _refuse(work, record, seen, (Fault("blocked", text, seen.path),))
-    elif seen.sha256 != ledger.accepted:
-        text = f"{record.task.task_id} is {state.name.lower() if state else 'gone'} already; this changes nothing"
-        yield from _refuse(work, record, seen, (Fault("finished", text, seen.path),))
+
+
+def _fenced(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...]) -> Iterator[Action]:
+    """Stale, of another task, or from somebody who does not hold it: kept and answered, and no rework is counted."""
+    if record.state is State.IN_PROGRESS and all(fault.code != "wrong_agent" for fault in faults):
+        yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
+        yield from _say_rejected(work, record, seen, faults, record.ledger.rejections)
+    else:
+        yield from _refuse(work, record, seen, faults)
 
 
 def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
@@ -76,8 +87,8 @@ def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: 
     if manifest is not None and manifest.status == "partial":
         return
     if manifest is not None and manifest.status == "failed" and record.state is State.IN_PROGRESS:
-        said = (manifest.subagent_notes or "").strip().splitlines()
-        reason = f"{manifest.subagent} reports failure" + (f": {said[-1][:200]}" if said else "")
+        said = " | ".join((manifest.subagent_notes or "").strip().splitlines()[:6])
+        reason = f"{manifest.subagent} reports failure" + (f": {said[:400]}" if said else "")
         yield Note(
             instruction=work.id,
             event="failed_attempt",
@@ -158,9 +169,9 @@ def _accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
         },
         first=True,
     )
-    if record.settled:
+    if record.state is not State.COMPLETED:
         yield _move(work, record, State.COMPLETED, reason)
-    else:
+    elif not record.settled:
         assert ledger.place is not None and record.place is not None
         yield Recognise(
             instruction=work.id,
@@ -175,12 +186,20 @@ def _accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
 def _reject(
     work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], policy: Policy, now: Now
 ) -> Iterator[Action]:
-    ledger, task_id = record.ledger, record.task.task_id
+    ledger = record.ledger
     fresh = ledger.judged is None or ledger.judged[0] != seen.sha256  # only a new manifest counts as rework
     rejections = ledger.rejections + fresh
-    reason = "; ".join(str(fault.message) for fault in faults)
     if seen.manifest is None:
         yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
+    yield from _say_rejected(work, record, seen, faults, rejections)
+    yield from _after_rejection(work, record, rejections, policy, now)
+
+
+def _say_rejected(
+    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], rejections: int
+) -> Iterator[Action]:
+    """Every fault: beside the manifest, in the holder's inbox, in the journal."""
+    ledger, task_id = record.ledger, record.task.task_id
     yield WriteVerdict(
         instruction=work.id,
         task_id=task_id,
@@ -197,7 +216,7 @@ def _reject(
         task_id=task_id,
         attempt=ledger.attempt,
         agent=ledger.holder,
-        reason=reason,
+        reason="; ".join(str(fault.message) for fault in faults),
         facts={
             "manifest_sha256": seen.sha256,
             "evidence_sha256": seen.evidence_sha256,
@@ -206,13 +225,12 @@ def _reject(
         },
         first=True,
     )
-    yield from _after_rejection(work, record, rejections, policy, now)
 
 
 def _after_rejection(work: Work, record: Record, rejections: int, policy: Policy, now: Now) -> Iterator[Action]:
     ledger = record.ledger
-    if not record.settled:
-        yield _undo(work, record, "somebody put it into completed, and its manifest does not hold")
+    if record.state is State.COMPLETED:
+        yield _undo(work, record, "it lies in completed, and its manifest does not hold")
     elif record.state is State.UNDER_REVIEW and ledger.came_from == State.RETRY.value:
         due = datetime.fromtimestamp(ledger.due_wall_s or now.wall_s, UTC).isoformat()
         yield _move(work, record, State.RETRY, "late work rejected; the backoff goes on", due=due)
@@ -237,7 +255,9 @@ def _rework_message(work: Work, record: Record, seen: ManifestSeen, faults: tupl
     )
 
 
-def _refuse(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...]) -> Iterator[Action]:
+def _refuse(
+    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], event: str = "answered"
+) -> Iterator[Action]:
     """Evidence, but no verdict: stale, from somebody else, or too late. Kept, answered once, and nothing changes."""
     reason = "; ".join(fault.message for fault in faults)
     to = seen.manifest.subagent if seen.manifest else record.ledger.holder
@@ -254,7 +274,7 @@ def _refuse(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault,
         )
     yield Note(
         instruction=work.id,
-        event="answered",
+        event=event,
         task_id=record.task.task_id,
         attempt=record.ledger.attempt,
         agent=to,
@@ -285,11 +305,12 @@ def _move(work: Work, record: Record, target: State, reason: str, **facts: objec
 
 def _undo(work: Work, record: Record, reason: str) -> Undo:
     assert record.place is not None and record.ledger.place is not None
+    known = record.ledger.place
     return Undo(
         instruction=work.id,
         task_id=record.task.task_id,
         source=record.place,
-        target=record.ledger.place,
+        target=known if known != record.place else State.IN_PROGRESS.value,
         reason=reason,
         attempt=record.ledger.attempt,
     )

@@ -7,7 +7,7 @@ from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.actions import Action, Note, Recognise, Undo
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
-from cagents_fs.model.states import AS_FROM_PENDING, State, folder_of, is_legal, state_of
+from cagents_fs.model.states import AS_FROM_PENDING, QUEUED, State, folder_of, is_legal, state_of
 from cagents_fs.rules.retries import after_failure
 
 LEAVING_RAISES = frozenset({State.RETRY, State.FAILED, State.CANCELLED})  # the attempt goes up on the way out
@@ -25,8 +25,10 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
 def _answer(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Action]:
     source, target, task_id = record.ledger.place or "", record.place or "", record.task.task_id
     before, after = state_of(source), state_of(target)
-    if not is_legal(source, target):
-        reason = f"somebody moved it from {source} to {target}, which no rule allows; put back"
+    early = after in QUEUED and bool(work.unmet[task_id])
+    if early or not is_legal(source, target):
+        why = "while it still waits for others" if early else "which no rule allows"
+        reason = f"somebody moved it from {source} to {target}, {why}; put back"
         yield Undo(
             instruction=work.id,
             task_id=task_id,

@@ -9,7 +9,8 @@
 7. dependencies  what may start now, and what can start no more?
 8. admission     how many at once, and who takes it?
 9. staffing      which tasks do our own agents take up?
-10. phases       how far is the whole?
+10. unclaimed    what does nobody claim?
+11. phases       how far is the whole?
 """
 
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from cagents_fs.rules import (
     requests,
     retries,
     staffing,
+    unclaimed,
 )
 
 Rule = Callable[[Index, Policy, Now], Iterator[Action]]
@@ -43,5 +45,6 @@ RULES: tuple[Rule, ...] = (
     dependencies.decide,
     admission.decide,
     staffing.decide,
+    unclaimed.decide,
     phases.decide,
 )

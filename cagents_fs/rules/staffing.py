@@ -14,7 +14,7 @@ from cagents_fs.rules.retries import after_failure
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Who starts, and who stops?"""
-    free = index.hands - index.running
+    free = index.hands - _taken(index) if index.hands else 0
     for work in index.works.values():
         yield from _stop(work)
         if index.hands and index.staffed_only in (None, work.id) and work.history.intake is not None:
@@ -22,6 +22,16 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
             for claim in _claims(index, work, policy, free):
                 free -= 1
                 yield claim
+
+
+def _taken(index: Index) -> int:
+    """How many processes there are, and will be for what is claimed already."""
+    coming = sum(
+        work.records[task_id].ledger.by_runner and not work.records[task_id].running
+        for work in index.works.values()
+        for task_id in work.in_state[State.IN_PROGRESS]
+    )
+    return index.running + coming
 
 
 def _stop(work: Work) -> Iterator[Action]:

@@ -1,7 +1,7 @@
 """Agents as processes: started behind a gate, known by pid, start time and boot, ended with their whole group.
 
-A process does nothing before its record is durable: it waits at a gate for a line on its standard input. If we die before
-the gate opens, the line never comes and the process ends by itself; if we die later, the record names it for the next one.
+A process does nothing before its record is durable: it waits at a gate for a line on its standard input. If we die
+before the gate opens, the line never comes and the process ends by itself; if later, the record names it for the next.
 """
 
 import contextlib

@@ -74,13 +74,14 @@ def about_key(line: str) -> str:
 
 
 def _control(lines: Sequence[str]) -> Complaint:
-    found = [(n, match) for n, line in enumerate(lines) for match in _CONTROL.finditer(line)]
-    if not found:
-        return Complaint("a character that YAML does not allow; remove it")
-    line, match = found[0]
-    more = f", and {len(found) - 1} more like it" if len(found) > 1 else ""
-    text = f"a control character (U+{ord(match[0]):04X}){more}; remove it, or write it as an escape in double quotes"
-    return Complaint(text, line, match.start())
+    for number, line in enumerate(lines):
+        match = _CONTROL.search(line)
+        if match is not None:
+            others = sum(len(_CONTROL.findall(line)) for line in lines[number:]) - 1
+            more = f", and {others} more like it" if others else ""
+            how = "remove it, or write it as an escape in double quotes"
+            return Complaint(f"a control character (U+{ord(match[0]):04X}){more}; {how}", number, match.start())
+    return Complaint("a character that YAML does not allow; remove it")
 
 
 def _suggestion(line: str, start: int) -> str:
@@ -219,7 +220,7 @@ def _indentation(trouble: _Trouble) -> Complaint | None:
         return Complaint("the file ends where a key is expected", trouble.line, trouble.column)
     if line.lstrip().startswith(("]", "}")):
         return Complaint("a closing bracket that nothing opens; remove it", trouble.line, trouble.column)
-    kind = "list" if "'-'" in trouble.problem else "mapping"
+    kind = "list" if "block collection" in trouble.problem else "mapping"
     if trouble.column == trouble.began_column:
         found, wanted = ("a key", "list item") if kind == "list" else ("a list item", "key")
         text = f"{found} stands where the next {wanted} of the {kind} from line {trouble.began + 1} belongs"
@@ -253,32 +254,31 @@ def _says(text: str) -> Callable[[_Trouble], Complaint]:
     return lambda trouble: Complaint(text, trouble.line, trouble.column)
 
 
+_LIST = "a list begins on a line of its own, below its key; or quote this value"
+_COLON = "a colon that ends no key; quote this text, or check the indentation"
+_MISFIT = "this fits nothing around it; quote this text, or check the indentation"
 _ESCAPE = r"no such escape in double quotes; double the backslash (\\), or use single quotes"
 _RULES: tuple[tuple[re.Pattern[str], tuple[Callable[[_Trouble], Complaint | None], ...]], ...] = tuple(
     (re.compile(pattern), rules)
     for pattern, rules in (
         ("", (_fence, _prose, _mark_inside)),
         ("cannot start any token|tab character", (_tab, _first_letter)),
-        ("mapping values are not allowed", (_no_space, _colon_in_value, _tab, _deeper)),
+        ("mapping values are not allowed", (_no_space, _colon_in_value, _tab, _deeper, _says(_COLON))),
         ("could not find expected ':'", (_no_space, _no_dash_space, _tab, _neither)),
-        (
-            "sequence entries are not allowed",
-            (_says("a list begins on a line of its own, below its key; or quote this value"),),
-        ),
+        ("sequence entries are not allowed", (_says(_LIST),)),
         ("quoted scalar: found unexpected", (_unclosed,)),
-        ("escape", (_says(_ESCAPE),)),
+        ("escape|hexdecimal", (_says(_ESCAPE),)),
+        ("mapping keys are not allowed", (_first_letter,)),
+        ("plain scalar: found unexpected", (_says("put a space after the colon; or quote this text"),)),
         ("block scalar", (_says("the text of a block begins on the line after `|` or `>`, indented by spaces"),)),
         ("scanning an? (alias|anchor)|a tag|tag handle|tag URI", (_first_letter_began,)),
         (
             "directive|incompatible YAML",
             (_says("directives (lines that begin with %) are not read; remove this line"),),
         ),
-        (
-            "expected <document start>",
-            (_tab, _after_end),
-        ),
+        ("expected <document start>|expected '<document start>'", (_tab, _after_end)),
         ("expected ',' or", (_bracket,)),
         ("node content", (_first_letter,)),
-        ("expected key|'-' indicator|<block end>", (_after_value, _tab, _indentation)),
+        ("expected key|'-' indicator|<block end>", (_after_value, _tab, _indentation, _says(_MISFIT))),
     )
 )

@@ -15,7 +15,8 @@ from cagents_fs.model.files import Instruction, Task
 from cagents_fs.model.layout import ADDED, TAKEN_IN
 from cagents_fs.store.disk import put
 
-NOT_PART = frozenset({"status", "attempt", "blocked_by"})  # what the daemon itself changes in a task file
+# What the daemon itself writes into a task file is no part of its definition.
+NOT_PART = frozenset({"status", "attempt", "blocked_by", "instruction_id"})
 
 
 @dataclass(frozen=True, slots=True)

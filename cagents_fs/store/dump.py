@@ -18,6 +18,7 @@ from yaml.events import (
     CollectionEndEvent,
     CollectionStartEvent,
     DocumentEndEvent,
+    DocumentStartEvent,
     MappingStartEvent,
     ScalarEvent,
 )
@@ -185,7 +186,7 @@ def _outline(body: str) -> _Outline | None:
             key = event if key is None else None
         elif isinstance(event, DocumentEndEvent) and event.explicit:
             outline.end = mark.index
-        elif isinstance(event, AliasEvent):
+        elif isinstance(event, AliasEvent) or (isinstance(event, DocumentStartEvent) and outline.entries):
             return None
     return outline if outline.entries else None
 

@@ -49,12 +49,13 @@ def number(text: str) -> object:
     return whole
 
 
-# Words that must be quoted, as a reader of YAML 1.1 or of 1.2 takes them for no text: all that looks like a number in
-# either (`1e3`, `0o7`, `08`, `1_000`, a digest of digits with one `e`), clock times, dates, truth values, `=` and `<<`.
+# Words that must be quoted, as a reader of YAML 1.1 or of 1.2 takes them for no text: numbers of either (`1e3`, `0o7`,
+# `08`, `1_000`, a digest of digits with one `e`), clock times, dates, truth values, `=` and `<<`.
 _MISREAD = re.compile(
-    r"[-+.]*[0-9][0-9a-fxo_.,:+-]*|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[t ].*|[-+]?\.(?:inf|nan)"
+    r"[-+]?(?:0[xob][0-9a-f_]+|(?:[0-9][0-9_,]*(?:\.[0-9_]*)?|\.[0-9_]+)(?:e[-+]?[0-9]+)?|\.inf)|\.nan"
+    r"|[-+]?[0-9][0-9_]*(?::[0-9]+)+(?:\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[t ].*)?"
     r"|~?|null|true|false|yes|no|on|off|y|n|=|<<",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
 
 

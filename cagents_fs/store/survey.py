@@ -75,7 +75,7 @@ class Survey:
         self._path = path
         self._lines = re.split("\r\n|\r|\n", data.decode("utf-8", errors="replace"))
         self._open: list[Branch] = []
-        self._anchors: set[str] = set()
+        self._anchors: dict[str, int | Branch] = {}
         self._nodes = 0
         try:
             self._walk(data)
@@ -114,7 +114,8 @@ class Survey:
             elif isinstance(event, CollectionStartEvent):
                 self._start(event)
             elif isinstance(event, CollectionEndEvent):
-                self._anchors.add(self._open.pop().anchor or "")
+                finished = self._open.pop()
+                self._anchors[finished.anchor or ""] = finished
             elif isinstance(event, AliasEvent):
                 self._alias(event)
             elif isinstance(event, DocumentStartEvent):
@@ -135,7 +136,7 @@ class Survey:
         else:
             self._put(_at(event))
         if event.anchor:
-            self._anchors.add(event.anchor)
+            self._anchors[event.anchor] = _at(event)
 
     def _key(self, mapping: Branch, event: Any) -> None:
         name, line = event.value, event.start_mark.line + 1
@@ -154,9 +155,7 @@ class Survey:
     def _start(self, event: Any) -> None:
         self._decorated(event, event.tag)
         self._count(event)
-        if len(self._open) >= self._limits.max_depth:
-            self._note(f"nested deeper than {self._limits.max_depth} levels; make it flatter", event.start_mark)
-            raise _Enough
+        self._descend(len(self._open), event)
         branch = Branch(_at(event), {} if isinstance(event, MappingStartEvent) else [], anchor=event.anchor)
         top = self._open[-1] if self._open else None
         if top is not None and isinstance(top.items, dict) and top.key is None:
@@ -167,18 +166,34 @@ class Survey:
         self._open.append(branch)
 
     def _alias(self, event: Any) -> None:
-        self._count(event)
         name = safe_text(event.anchor, 40)
+        node = self._anchors.get(event.anchor, _at(event))
         if not self._limits.anchors:
             self._note(f"aliases (*{name}) are not read here; write the value out, or quote it", event.start_mark)
         elif event.anchor not in self._anchors:
             self._note(f"the alias *{name} names nothing that is complete before it", event.start_mark)
+        self._copied(node, len(self._open), event)
         top = self._open[-1] if self._open else None
         if top is not None and isinstance(top.items, dict) and top.key is None:
             self._note("an alias cannot be a key; write the key out", event.start_mark)
             top.key = f"\0{_at(event)}"
         else:
-            self._put(_at(event))
+            self._put(node)
+
+    def _copied(self, node: int | Branch, depth: int, event: Any) -> None:
+        """Count what an alias stands for: a few hundred bytes of aliases to aliases stand for 10^9 values."""
+        self._count(event)
+        if isinstance(node, Branch):
+            self._descend(depth, event)
+            for item in node.items.values() if isinstance(node.items, dict) else node.items:
+                self._copied(item, depth + 1, event)
+            for _ in node.keys:
+                self._count(event)
+
+    def _descend(self, depth: int, event: Any) -> None:
+        if depth >= self._limits.max_depth:
+            self._note(f"nested deeper than {self._limits.max_depth} levels; make it flatter", event.start_mark)
+            raise _Enough
 
     def _decorated(self, event: Any, tag: str | None) -> None:
         if event.anchor and not self._limits.anchors:

@@ -1,0 +1,122 @@
+"""Files that are derived from others and decide nothing: `queue.yaml`, the verdict on accepted work, closed task files.
+
+Written off the turn, a few at a time; a disk that refuses them holds up nothing else.
+"""
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+
+from cagents_fs.core.index import Index
+from cagents_fs.core.ordering import sort_key
+from cagents_fs.model.actions import Action, Move, Note, Phase, Recognise, WriteVerdict
+from cagents_fs.model.observations import Now
+from cagents_fs.model.states import COUNTED_AS, FINAL, State, folder_of, state_of
+from cagents_fs.store import informing
+from cagents_fs.store.changes import LostRace, Renames
+from cagents_fs.store.disk import put
+from cagents_fs.store.dump import dump
+
+log = logging.getLogger("cagents_fs")
+STEP_S = 0.02  # of a turn, at most
+EVERY_S = 1.0  # a queue is listed at most this often
+OVER = ("complete", "failed", "cancelled")
+
+
+class Derived:
+    """What still has to be written."""
+
+    def __init__(self, root: str, durable: Callable[[], bool]) -> None:
+        """Nothing has happened yet."""
+        self._root, self._durable = root, durable
+        self._queues: dict[tuple[str, str], None] = {}
+        self._queues_at_s = 0.0
+        self._verdicts: deque[WriteVerdict] = deque()
+        self._ended: deque[str] = deque()
+        self._closing: deque[tuple[str, str]] = deque()
+
+    def saw(self, action: Action) -> None:
+        """An action was carried out."""
+        match action:
+            case Move() | Recognise():
+                for place in (action.source, action.target):
+                    if place and state_of(place) is State.AGENTS:
+                        self._queues[action.instruction, folder_of(place) or ""] = None
+            case Note() if action.event == "accepted" and action.task_id:
+                verdict = WriteVerdict(
+                    instruction=action.instruction,
+                    task_id=action.task_id,
+                    attempt=action.attempt or 1,
+                    accepted=True,
+                    manifest_sha256=str(action.facts["manifest_sha256"]),
+                    faults=(),
+                )
+                self._verdicts.append(verdict)
+            case Phase() if action.phase in OVER:
+                self._ended.append(action.instruction)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is left to write now."""
+        return bool(self._closing or self._ended or self._verdicts)
+
+    def next_s(self) -> float | None:
+        """When, in observed seconds, something is to be written; None for never."""
+        if self.busy:
+            return 0.0
+        return self._queues_at_s if self._queues else None
+
+    def step(self, index: Index, now: Now) -> None:
+        """Write some more. Trouble is logged and nothing else."""
+        begun_s = time.monotonic()
+        if self._queues and now.s >= self._queues_at_s:
+            self._queues_at_s = now.s + EVERY_S
+            for instruction, agent in self._queues:
+                self._safely(lambda i=instruction, a=agent: self._queue(index, i, a))  # type: ignore[misc]
+            self._queues.clear()
+        while self.busy and time.monotonic() - begun_s < STEP_S:
+            if self._verdicts:
+                verdict = self._verdicts.popleft()
+                self._safely(lambda v=verdict: informing.write(self._root, v, now))  # type: ignore[misc]
+            elif self._closing:
+                instruction, task_id = self._closing.popleft()
+                self._safely(lambda i=instruction, t=task_id: self._close(index, i, t))  # type: ignore[misc]
+            else:
+                name = self._ended.popleft()
+                if name in index.works:
+                    self._closing.extend((name, task_id) for task_id in index.works[name].records)
+
+    def finish(self, index: Index, now: Now) -> None:
+        """Write all that is left: the daemon leaves."""
+        self._queues_at_s = 0.0
+        self.step(index, now)
+        while self.busy:
+            self.step(index, now)
+
+    @staticmethod
+    def _safely(write: Callable[[], None]) -> None:
+        try:
+            write()
+        except (OSError, LostRace, UnicodeError, ValueError) as error:
+            log.warning("a derived file could not be written: %s", error, extra={"event": "skipped"})
+
+    def _queue(self, index: Index, instruction: str, agent: str) -> None:
+        """`queue.yaml` lists an agent's tasks, best first."""
+        work = index.works.get(instruction)
+        folder = os.path.join(self._root, instruction, State.AGENTS.value, agent)
+        if work is None or not os.path.isdir(folder):
+            return
+        records = [work.records[task_id] for task_id in work.at_agent.get(agent, ())]
+        records.sort(key=lambda record: sort_key(record.task.priority, record.arrived))
+        tasks = [{"task_id": record.task.task_id, "priority": record.task.priority} for record in records]
+        put(os.path.join(folder, "queue.yaml"), dump({"agent": agent, "tasks": tasks}).encode(), durable=False)
+
+    def _close(self, index: Index, instruction: str, task_id: str) -> None:
+        """A task file of an instruction that has ended says how: `status`."""
+        work = index.works.get(instruction)
+        record = work.records.get(task_id) if work else None
+        if record is not None and record.settled and record.state in FINAL:
+            renames = Renames(self._root, instruction, lambda _: None, durable=self._durable())
+            renames.edit(record.place or "", task_id, {"status": COUNTED_AS[record.state]})
