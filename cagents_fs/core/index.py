@@ -75,6 +75,14 @@ class Work:
     whole_checks: ChecksDone | None = None
     arrivals: int = 0
 
+    def clear(self) -> None:
+        """Forget all tasks, to take them in anew."""
+        self.records, self.edges, self.children, self.unmet = {}, {}, {}, {}
+        self.level, self.level_left, self.at_agent, self.heaps = {}, {}, {}, {}
+        self.in_state = {state: {} for state in State}
+        self.ready, self.touched = {}, {}
+        self.circular, self.doom_stale = frozenset(), True
+
     @property
     def open(self) -> bool:
         """Whether the plan has been taken in and the end not been reached."""

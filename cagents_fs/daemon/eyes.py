@@ -23,6 +23,7 @@ from cagents_fs.rules.foreign import missing
 from cagents_fs.store import tree
 from cagents_fs.store.commit import Committer
 
+OURS_S = 2.0  # an event about a rename this soon after a task came into a place is that of our own rename
 INTAKE_FOLDERS = (State.PENDING.value, *SYNONYMS)
 
 
@@ -52,6 +53,7 @@ class Eyes:
         self.index.works[instruction] = loaded.work
         if old is not None:
             self._carry_over(old, loaded.work)
+            self.plan_eyes.forget_requests(instruction)  # what was asked and not carried out is still there
         for record in loaded.work.records.values():
             record.entered_s = record.sign_s = now.s
         self.watch(loaded.work)
@@ -60,12 +62,12 @@ class Eyes:
         for state in (State.AGENTS, State.IN_PROGRESS):
             for task_id in tuple(loaded.work.in_state[state]):
                 yield from self.plan_eyes.task_file(loaded.work, loaded.work.records[task_id], new=True)
+        self.plan_eyes.remember_files(loaded.work)
         yield from self.look(loaded.work, now)
 
     @staticmethod
     def _carry_over(old: Work, new: Work) -> None:
         """What only this life knows: leases, processes, running checks."""
-        new.requests = old.requests
         new.whole_checking, new.whole_checks = old.whole_checking, old.whole_checks
         for task_id, before in old.records.items():
             if (record := new.records.get(task_id)) is None:
@@ -123,13 +125,14 @@ class Eyes:
             self.settling.was_renamed(hint.path)
         match spot.kind:
             case "task":
-                yield from self._task(work, spot, now)
+                yield from self._task(work, spot, hint, now)
             case "manifest" | "output":
                 self.work_eyes.output(work, spot.task or "", now, renamed=hint.renamed)
             case "heartbeat":
                 yield from self.work_eyes.heartbeat(work, spot.name, now)
             case "plan" | "instruction":
                 yield from self.plan_eyes.plan(work, now)
+                self.watch(work)
             case "request":
                 yield from self.plan_eyes.request(work, spot.name, now)
             case _:
@@ -173,8 +176,8 @@ class Eyes:
 
     def look(self, work: Work, now: Now) -> Iterator[Action]:
         """Look through one instruction."""
-        self.watch(work)
         yield from self.plan_eyes.plan(work, now)
+        self.watch(work)
         for listing in list(self.scanner.changed(os.path.join(self.root, work.id))):
             yield from self._listing(work, listing, now)
         yield from self._absent(work, now)
@@ -215,7 +218,7 @@ class Eyes:
             path = f"{listing.folder}/{stem}.yaml"
             yield from answer(work, path, [Fault("unknown_task", text, path)], "stranger", _bearer(listing.place), stem)
 
-    def _task(self, work: Work, spot: Spot, now: Now) -> Iterator[Action]:
+    def _task(self, work: Work, spot: Spot, hint: Hint, now: Now) -> Iterator[Action]:
         assert spot.task is not None and spot.place is not None
         record = work.records.get(spot.task)
         there = os.path.lexists(os.path.join(self.root, work.id, spot.place, spot.name))
@@ -224,7 +227,8 @@ class Eyes:
             if not as_known:  # our own renames come back as events too, and change nothing
                 yield from self._relocate(work, record, now)
             elif there:
-                yield from self.plan_eyes.task_file(work, record)
+                written = not hint.renamed or now.s - record.entered_s > OURS_S
+                yield from self.plan_eyes.task_file(work, record, new=written)
         elif there:
             yield from self._stranger(work, tree.Listing(spot.place, spot.place), spot.task, now)
 

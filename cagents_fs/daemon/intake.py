@@ -39,6 +39,7 @@ def take_in_plan(work: Work, judged: Judged, committer: Committer, policy: Polic
     whole = {key: value for key, value in judged.written.items() if key != "tasks"}
     definitions.write(folder, whole, judged.sha256, written)
     work.instruction, work.mode = plan, judged.mode
+    work.clear()  # an intake that was cut short may have left definitions of an older version of the plan
     add_tasks(work, plan.tasks)
     lines: list[dict[str, Any]] = []
     for task, definition in zip(plan.tasks, written, strict=True):

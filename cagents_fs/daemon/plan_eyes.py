@@ -1,5 +1,6 @@
 """What do planners and people write? Plans, further tasks, requests."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from cagents_fs.model.ids import fold, is_candidate, stem_of
 from cagents_fs.model.layout import PLAN, SYNONYMS
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
+from cagents_fs.model.states import FINAL
 from cagents_fs.plans import judge, lacks_command
 from cagents_fs.store.check import check
 from cagents_fs.store.commit import Committer
@@ -80,6 +82,7 @@ class PlanEyes:
             yield from answer(work, PLAN, judged.faults, version_of(data), _owner(judged.written))
             return
         take_in_plan(work, judged, self.committer, self.policy(), now)
+        self.remember_files(work)
         yield from mended(work, PLAN)
         for warning in judged.warnings[:20]:
             yield Note(instruction=work.id, event="warning", reason=str(warning), facts={"path": PLAN})
@@ -115,7 +118,16 @@ class PlanEyes:
             self._instruction(work)
         source = SYNONYMS.get(folder, folder)
         take_in_task(work, task, as_written(document.value), source, self.committer, self.policy(), now)
+        self.remember_files(work)
         yield from mended(work, relative)
+
+    def remember_files(self, work: Work) -> None:
+        """What stat says of the task files now: a rename changes none of it, an edit does."""
+        for task_id, record in work.records.items():
+            if record.place is not None and record.state not in FINAL and (work.id, task_id) not in self._task_files:
+                with contextlib.suppress(FileNotFoundError):
+                    path = os.path.join(self.root, work.id, record.place, f"{task_id}.yaml")
+                    self._task_files[work.id, task_id] = _mark(os.lstat(path))
 
     def task_file(self, work: Work, record: Record, *, new: bool = False) -> Iterator[Action]:
         """Somebody may have written into a task file that was taken in: that is said, and changes nothing."""
@@ -126,7 +138,7 @@ class PlanEyes:
             facts = os.lstat(path)
         except FileNotFoundError:
             return
-        mark = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        mark = _mark(facts)
         before = self._task_files.get((work.id, task_id))
         self._task_files[work.id, task_id] = mark
         if before == mark or (before is None and not new):
@@ -181,6 +193,12 @@ class PlanEyes:
 
     # -- requests --------------------------------------------------------------------------------------------------
 
+    def forget_requests(self, instruction: str) -> None:
+        """Read the requests of an instruction again."""
+        folder = os.path.join(self.root, instruction, "requests") + os.sep
+        for path in [path for path in self._judged if path.startswith(folder)]:
+            del self._judged[path]
+
     def requests(self, work: Work, now: Now) -> Iterator[Action]:
         """Look at all requests of an instruction."""
         try:
@@ -209,6 +227,10 @@ class PlanEyes:
                     work.requests[name] = checked.value
                     continue
             yield from answer(work, relative, faults, version_of(item.data))
+
+
+def _mark(facts: os.stat_result) -> tuple[int, int, int]:
+    return (facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
 def _owner(written: dict[str, object]) -> str | None:

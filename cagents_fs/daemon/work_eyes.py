@@ -24,6 +24,7 @@ from cagents_fs.store.reading import NotRegular, Signature, TooLarge, read_bound
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 MEASURING = "measuring"
+MANY_WATCHES = 10_000
 YOUNGEST_S = 10.0  # an artifact that never comes to rest is judged as it is after this long
 BIG_BYTES = 4 << 20  # evidence that claims more than this is measured off the turn
 LOOKED_AT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY, State.BLOCKED})
@@ -55,9 +56,9 @@ class WorkEyes:
 
     def look(self, work: Work, now: Now) -> None:
         """Look at the output of every task that somebody works on."""
-        for state in (*LOOKED_AT, State.COMPLETED):
+        for state in (*LOOKED_AT, State.COMPLETED, State.FAILED, State.CANCELLED):
             for task_id in tuple(work.in_state[state]):
-                if state is not State.COMPLETED or not work.records[task_id].settled:
+                if state is not State.COMPLETED or work.records[task_id].ledger.accepted is None:
                     self.output(work, task_id, now)
 
     def entered(self, work: Work, record: Record, now: Now) -> None:
@@ -87,9 +88,10 @@ class WorkEyes:
         return os.path.join(base, "partial", task_id), os.path.join(base, task_id)
 
     def unwatch(self, work: Work, task_id: str) -> None:
-        """A task is no longer worked on."""
-        for folder in self.output_folders(work, task_id):
-            self.watcher.remove(folder)
+        """A task is no longer worked on: where many folders are watched, its own is not any more."""
+        if self.watcher.count() > MANY_WATCHES:
+            for folder in self.output_folders(work, task_id):
+                self.watcher.remove(folder)
 
     def _sign(self, work: Work, record: Record, now: Now) -> None:
         key = (work.id, record.task.task_id)

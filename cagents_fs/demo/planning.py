@@ -199,7 +199,7 @@ def _fan_in(modules: tuple[str, ...], formatter: str, think_s: int) -> dict[str,
             {"criterion": "All files compile", "check": f"{_python()} -c {shlex.quote(_COMPILES)} modules/*.py"},
             {
                 "criterion": "All are still the same programs",
-                "check": f'set --; for f in modules/*; do set -- "$@" "before/${{f#modules/}}" "$f"; done; {_same()} "$@"',
+                "check": f'set --; for f in modules/*; do set -- "$@" "before/${{f#*/}}" "$f"; done; {_same()} "$@"',
             },
             {"criterion": "There is a report", "check": 'test "$(wc -l <"$CAGENTS_OUTPUT/report.txt")" -eq 50'},
         ],

@@ -30,7 +30,7 @@ class Move:
     edit_before: Mapping[str, Any] = field(default_factory=dict)
     edit_after: Mapping[str, Any] = field(default_factory=dict)
     sweep: int | None = None  # put what this attempt left in its output directory aside first
-    swept_manifest: str | None = None  # SHA-256 of the manifest known to lie there; another one is late work
+    late_work_but: frozenset[str] | None = None  # where it may still come: SHA-256 of the manifests known to lie there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,6 @@ class Recognise:
     facts: Mapping[str, Any] = field(default_factory=dict)
     edit_after: Mapping[str, Any] = field(default_factory=dict)
     sweep: int | None = None
-    swept_manifest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

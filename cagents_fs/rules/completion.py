@@ -23,6 +23,8 @@ from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.rules.retries import after_failure
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
 
+CUT_SHORT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY})
+
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which manifests are there, and do they hold?"""
@@ -33,10 +35,18 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
             record = work.records.get(task_id)
             if record is None or record.place is None:
                 continue
-            if record.manifest is not None:
+            if record.ledger.accepted is not None and record.settled and record.state in CUT_SHORT:
+                yield _finished_after_a_crash(work, record)
+            elif record.manifest is not None:
                 yield from _look_at(work, record, record.manifest, policy, now)
             elif record.manifest_gone:
                 yield from _without_manifest(work, record)
+
+
+def _finished_after_a_crash(work: Work, record: Record) -> Action:
+    """The journal has accepted it, the rename did not come to it: an acceptance holds, whatever lies there now."""
+    target = State.UNDER_REVIEW if record.state is State.RETRY else State.COMPLETED
+    return _move(work, record, target, "accepted before a crash; the move is made up for")
 
 
 def _without_manifest(work: Work, record: Record) -> Iterator[Action]:

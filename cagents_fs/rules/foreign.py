@@ -81,7 +81,6 @@ def _raised(work: Work, record: Record) -> Recognise:
         facts={"retries": record.ledger.retries if record.ledger.came_from == State.RETRY.value else 0},
         edit_after={"attempt": attempt},
         sweep=record.ledger.attempt,
-        swept_manifest=record.manifest.sha256 if record.manifest else None,
     )
 
 

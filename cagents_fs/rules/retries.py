@@ -39,7 +39,7 @@ def again(work: Work, record: Record, source: State, reason: str, **facts: objec
         facts=facts,
         edit_before={"attempt": ledger.attempt + 1},
         sweep=ledger.attempt,
-        swept_manifest=record.manifest.sha256 if record.manifest else None,
+        late_work_but=_known_manifests(record) if source is State.RETRY else None,
     )
 
 
@@ -82,6 +82,12 @@ def backoff_s(policy: Policy, used: int, seed: str) -> float:
         return delay_s
     share = int.from_bytes(blake2b(seed.encode(), digest_size=4).digest(), "big") / 2**32
     return delay_s * (1 + 0.1 * share)
+
+
+def _known_manifests(record: Record) -> frozenset[str]:
+    seen, judged = record.manifest, record.ledger.judged
+    known = {seen.sha256 if seen else None, judged[0] if judged else None, record.ledger.refused}
+    return frozenset(sha256 for sha256 in known if sha256 is not None)
 
 
 def _late_work(record: Record) -> bool:

@@ -35,7 +35,7 @@ class Renames:
         match action:
             case Move():
                 if action.sweep is not None:
-                    self._sweep(action.task_id, action.sweep, action.swept_manifest)
+                    self._sweep(action.task_id, action.sweep, action.late_work_but)
                 if action.edit_before:
                     self.edit(action.source, action.task_id, action.edit_before)
                 self._rename(action.task_id, action.source, action.target)
@@ -43,7 +43,7 @@ class Renames:
                     self.edit(action.target, action.task_id, action.edit_after)
             case Recognise():
                 if action.sweep is not None:
-                    self._sweep(action.task_id, action.sweep, action.swept_manifest)
+                    self._sweep(action.task_id, action.sweep, None)
                 if action.edit_after:
                     self.edit(action.target, action.task_id, action.edit_after)
             case Undo():
@@ -106,8 +106,8 @@ class Renames:
         os.unlink(temporary)
         self._changed(folder)
 
-    def _sweep(self, task_id: str, attempt: int, known: str | None) -> None:
-        """Put aside what an attempt left behind. A manifest that we have not seen is late work: then nothing moves."""
+    def _sweep(self, task_id: str, attempt: int, late_work_but: frozenset[str] | None) -> None:
+        """Put aside what an attempt left behind; a manifest that is none of those known is late work: nothing moves."""
         for output in (os.path.join("outputs/partial", task_id), os.path.join("outputs", task_id)):
             source = os.path.join(self.folder, output)
             if not os.path.isdir(source):
@@ -118,7 +118,7 @@ class Renames:
             self._changed(os.path.dirname(source))
             self._changed(os.path.dirname(target))
             found = _sha256(os.path.join(target, MANIFEST))
-            if found is not None and found != known:
+            if late_work_but is not None and found is not None and found not in late_work_but:
                 rename_noreplace(target, source)
                 raise LostRace(f"{output} has a manifest that nobody has judged")
 

@@ -138,7 +138,8 @@ def _words(problem: Any) -> str:
         return "must not be empty"
     if kind not in _WORDS:
         return f"{problem['msg']}, found {found}"
-    words = _WORDS[kind].format(**{**context, "found": found})
+    limits = {name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in context.items()}
+    words = _WORDS[kind].format(**limits, found=found)
     if kind == "string_type" and (given is None or isinstance(given, bool)):
         words += "; put it in quotes if it is text"
     if words.startswith("expected a list") and isinstance(given, str):

@@ -109,7 +109,7 @@ class Committer:
                     self._perform(instruction, batch, now, done)
             else:
                 self._perform(instruction, batch, now, done)
-        self._settle(batches)
+        self._settle({name: batch for name, batch in batches.items() if name not in done.lost})
         return done
 
     def note(self, instruction: str, lines: Iterable[Mapping[str, Any]], *, durable: bool = True) -> None:

@@ -60,7 +60,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )
-SETTINGS = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def same(value: Any) -> Any:
@@ -157,9 +157,16 @@ class _Whole(IntEnum):
 
 def test_what_models_hand_over_is_written_as_plain_data() -> None:
     moment = datetime(2026, 1, 10, 12, tzinfo=UTC)
-    value = {"a": _Plain.A, "b": _Text.A, "c": _Mixed.A, "d": _Whole.THREE, "e": MappingProxyType({"x": (1, 2)})}
-    value |= {"f": {3, 1}, "g": frozenset("b"), "h": moment, "i": date(2026, 1, 10), "j": YamlInt(7)}
-    value["j"].text = "007"
+    seven = YamlInt(7)
+    seven.text = "007"
+    value: dict[str, Any] = {
+        "a": _Plain.A,
+        "b": _Text.A,
+        "c": _Mixed.A,
+        "d": _Whole.THREE,
+        "e": MappingProxyType({"x": (1, 2)}),
+    }
+    value |= {"f": {3, 1}, "g": frozenset("b"), "h": moment, "i": date(2026, 1, 10), "j": seven}
     assert parse(dump(value).encode()).value == {
         **dict.fromkeys("abc", "a-b"),
         "d": 3,
@@ -329,7 +336,7 @@ def _layout(chance: random.Random) -> str:
 def test_a_thousand_layouts_and_edits_give_the_value_that_was_asked_for() -> None:
     chance = random.Random(7)
     edited = 0
-    for _ in range(1500):
+    for _ in range(1000):
         text = _layout(chance)
         try:
             old = parse_mapping(text.encode()).value
@@ -343,7 +350,7 @@ def test_a_thousand_layouts_and_edits_give_the_value_that_was_asked_for() -> Non
         assert same(new) == same({**kept, **changes}), (text, changes, remove)
         for key in kept.keys() - changes.keys():
             assert getattr(new[key], "text", None) == getattr(old[key], "text", None)
-    assert edited > 700
+    assert edited > 500
 
 
 @given(st.dictionaries(st.sampled_from("abcdxyz"), VALUES, max_size=3), st.lists(st.sampled_from("abcd"), max_size=2))
