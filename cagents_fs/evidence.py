@@ -29,35 +29,45 @@ def gather(
         return ManifestSeen(
             task_id=task_id, path=path, sha256=sha256, evidence_sha256="", manifest=None, faults=warnings
         )
-    digest = hashlib.sha256()
-    artifact_faults: list[Fault] = []
+    measured = _measured(manifest, roots, wall_s, settle_s)
+    if measured is None:
+        return None
+    artifact_faults, marks = measured
+    unresolved = frozenset(
+        claim.evidence
+        for claim in manifest.acceptance_criteria_met
+        if claim.evidence and (place := evidence_path(claim.evidence)) and not resolves(place, roots)
+    )
+    evidence = "\0".join([*marks, *sorted(unresolved)]).encode(errors="backslashreplace")
+    return ManifestSeen(
+        task_id=task_id,
+        path=path,
+        sha256=sha256,
+        evidence_sha256=hashlib.sha256(evidence).hexdigest(),
+        manifest=manifest,
+        faults=(),
+        artifact_faults=artifact_faults,
+        unresolved=unresolved,
+        text=data.decode(errors="backslashreplace"),
+    )
+
+
+def _measured(
+    manifest: Manifest, roots: Roots, wall_s: float, settle_s: float
+) -> tuple[tuple[Fault, ...], list[str]] | None:
+    """The faults of all artifacts, and what was measured; None while one that does not match is too young."""
+    faults: list[Fault] = []
+    marks: list[str] = []
     for artifact in manifest.artifacts:
         claimed = artifact.checksum.lower()
         claimed = claimed if claimed.startswith("sha256:") else f"sha256:{claimed}"
         examined = examine(artifact.path, artifact.size_bytes, claimed, roots, now=wall_s, settle_seconds=settle_s)
         if examined.young:
             return None
-        artifact_faults.extend(examined.faults)
-        measured = examined.measured
-        digest.update(f"{artifact.path}\0{measured.size if measured else '-'}\0".encode(errors="backslashreplace"))
-        digest.update((measured.sha256 or "-").encode() if measured else b"-")
-    unresolved = frozenset(
-        claim.evidence
-        for claim in manifest.acceptance_criteria_met
-        if claim.evidence and (place := evidence_path(claim.evidence)) and not resolves(place, roots)
-    )
-    digest.update("\0".join(sorted(unresolved)).encode(errors="backslashreplace"))
-    return ManifestSeen(
-        task_id=task_id,
-        path=path,
-        sha256=sha256,
-        evidence_sha256=digest.hexdigest(),
-        manifest=manifest,
-        faults=(),
-        artifact_faults=tuple(artifact_faults),
-        unresolved=unresolved,
-        text=data.decode(errors="backslashreplace"),
-    )
+        faults.extend(examined.faults)
+        found = examined.measured
+        marks.append(f"{artifact.path}\0{found.size}\0{found.sha256}" if found else f"{artifact.path}\0-")
+    return tuple(faults), marks
 
 
 def _read(data: bytes, path: str) -> tuple[Manifest | None, tuple[Fault, ...]]:

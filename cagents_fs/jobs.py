@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from cagents_fs.core.index import Record, Work
 from cagents_fs.model.faults import Fault
-from cagents_fs.model.files import Criterion
 from cagents_fs.model.observations import ChecksDone
+from cagents_fs.model.parts import Criterion
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State
 from cagents_fs.model.text import safe_text
@@ -59,16 +59,7 @@ def check_job(
     task_id, log_folder = "", None
     if record is not None and roots is not None:
         task_id = record.task.task_id
-        around = Surroundings(
-            root=root,
-            instruction=work.id,
-            task_file=os.path.join(root, work.id, record.place or State.UNDER_REVIEW.value, f"{task_id}.yaml"),
-            agent=record.ledger.holder or "",
-            attempt=attempt,
-            output=roots.output_dir,
-            workspace=workspace,
-        )
-        env = variables(task_id, around)
+        env = variables(task_id, _around(root, work, record, roots, attempt))
         log_folder = os.path.join(roots.output_dir, "verification") if log else None
     # Without a log it is not the daemon's: then nobody may take it for one that a killed daemon left behind.
     env["CAGENTS_CHECK"] = f"{check_mark(root) if log else 'afresh'}/{work.id}/{task_id}"
@@ -83,6 +74,19 @@ def check_job(
         env=check_environment(os.environ, env),
         log_folder=log_folder,
         default_timeout_s=policy.check_timeout_s,
+    )
+
+
+def _around(root: str, work: Work, record: Record, roots: Roots, attempt: int) -> Surroundings:
+    place = record.place or State.UNDER_REVIEW.value
+    return Surroundings(
+        root=root,
+        instruction=work.id,
+        task_file=os.path.join(root, work.id, place, f"{record.task.task_id}.yaml"),
+        agent=record.ledger.holder or "",
+        attempt=attempt,
+        output=roots.output_dir,
+        workspace=roots.workspace,
     )
 
 

@@ -28,26 +28,12 @@ def assume(index: Index, action: Action, now: Now) -> bool:
     match action:
         case Move() | Recognise():
             _moved(index, action, now)
-        case Undo():
-            work = index.works[action.instruction]
-            work.history.ledger(action.task_id).place = action.target
-            work.put(work.records[action.task_id], action.target, now.s)
-        case Make():
-            work = index.works[action.instruction]
-            work.history.ledger(action.task_id).move({"from": None, "to": action.place})
-            work.put(work.records[action.task_id], action.place, now.s)
+        case Undo() | Make():
+            _put(index, action, now)
         case Note():
             _noted(index, action, now)
-        case RunChecks():
-            work = index.works[action.instruction]
-            if action.task_id:
-                work.records[action.task_id].checking = action.key
-                work.records[action.task_id].checks = None
-            else:
-                work.whole_checking = True
-        case StopChecks():
-            record = index.works[action.instruction].records[action.task_id]
-            record.checking, record.checks = None, None
+        case RunChecks() | StopChecks():
+            _checking(index, action)
         case Start():
             record = index.works[action.instruction].records[action.task_id]
             record.running, record.running_attempt, record.exited = True, action.attempt, None
@@ -65,6 +51,22 @@ def assume(index: Index, action: Action, now: Now) -> bool:
         case _:
             return False
     return True
+
+
+def _put(index: Index, action: Undo | Make, now: Now) -> None:
+    work = index.works[action.instruction]
+    place = action.target if isinstance(action, Undo) else action.place
+    work.history.ledger(action.task_id).place = place
+    work.put(work.records[action.task_id], place, now.s)
+
+
+def _checking(index: Index, action: RunChecks | StopChecks) -> None:
+    work = index.works[action.instruction]
+    record = work.records.get(action.task_id)
+    if record is None:
+        work.whole_checking = isinstance(action, RunChecks)
+    else:
+        record.checking, record.checks = (action.key if isinstance(action, RunChecks) else None), None
 
 
 def _moved(index: Index, action: Move | Recognise, now: Now) -> None:

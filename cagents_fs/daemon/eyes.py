@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.answering import answer
+from cagents_fs.daemon.beat_eyes import BeatEyes
 from cagents_fs.daemon.plan_eyes import PlanEyes
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.daemon.watch import Hint, Watcher
@@ -39,6 +40,7 @@ class Eyes:
         self.policy = policy
         self.scanner = tree.Scanner()
         self.work_eyes = WorkEyes(self.root, settling, watcher, policy)
+        self.beat_eyes = BeatEyes(self.root, settling, policy)
         self.plan_eyes = PlanEyes(self.root, settling, committer, policy)
         self.noted: set[tuple[str, str, str]] = set()
         self._doubles: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -129,7 +131,7 @@ class Eyes:
             case "manifest" | "output":
                 self.work_eyes.output(work, spot.task or "", now, renamed=hint.renamed)
             case "heartbeat":
-                yield from self.work_eyes.heartbeat(work, spot.name, now)
+                yield from self.beat_eyes.heartbeat(work, spot.name, now)
             case "plan" | "instruction":
                 yield from self.plan_eyes.plan(work, now)
                 self.watch(work)
@@ -152,10 +154,31 @@ class Eyes:
         if parts[1:2] == ["outputs"] and len(parts) in (3, 4):
             self.work_eyes.output(work, parts[-1], now, renamed=hint.renamed)
         elif parts[1:2] == ["heartbeats"]:
-            yield from self.work_eyes.heartbeats(work, now)
+            yield from self.beat_eyes.heartbeats(work, now)
         else:
             self.watch(work)
             yield from self.look(work, now)
+
+    # -- settling -------------------------------------------------------------------------------------------------
+
+    def wake_s(self) -> float | None:
+        """When, in observed seconds, something that has to settle is to be looked at again."""
+        times = (self.work_eyes.wake_s, self.beat_eyes.wake_s, self.plan_eyes.wake_s)
+        return min((at_s for at_s in times if at_s is not None), default=None)
+
+    def settled(self, now: Now) -> Iterator[Action]:
+        """Look again at what had to settle, where its time has come."""
+        if self.work_eyes.wake_s is not None and self.work_eyes.wake_s <= now.s:
+            self.work_eyes.look_again(self.index, now)
+        if self.beat_eyes.wake_s is not None and self.beat_eyes.wake_s <= now.s:
+            self.beat_eyes.wake_s = None
+            for work in tuple(self.index.works.values()):
+                yield from self.beat_eyes.heartbeats(work, now)
+        if self.plan_eyes.wake_s is not None and self.plan_eyes.wake_s <= now.s:
+            self.plan_eyes.wake_s = None
+            for work in tuple(self.index.works.values()):
+                self.scanner.forget(os.path.join(self.root, work.id))
+                yield from self.look(work, now)
 
     # -- looks ----------------------------------------------------------------------------------------------------
 
@@ -182,7 +205,7 @@ class Eyes:
             yield from self._listing(work, listing, now)
         yield from self._absent(work, now)
         yield from self.plan_eyes.requests(work, now)
-        yield from self.work_eyes.heartbeats(work, now)
+        yield from self.beat_eyes.heartbeats(work, now)
         self.work_eyes.look(work, now)
 
     def _listing(self, work: Work, listing: tree.Listing, now: Now) -> Iterator[Action]:

@@ -16,7 +16,6 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State
 from cagents_fs.rules.admission import type_of
-from cagents_fs.runner.checks import check_environment
 from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive
 from cagents_fs.runner.prompts import Surroundings, command_line, mark, prompt_text, variables
 from cagents_fs.store.commit import Committer
@@ -60,25 +59,8 @@ class Hands:
         kind = self.policy().agent_type(type_of(action.agent, self.policy()))
         assert kind is not None
         around = self._around(work, record, action.agent, action.attempt)
-        env = check_environment(os.environ, variables(action.task_id, around))
-        env = {**os.environ, **env, "CAGENTS_MARK": mark(self.committer.root, work.id, action.task_id)}
-        if record.ledger.process is not None:  # left behind by a killed runner; never two agents on one task
-            end_orphan(record.ledger.process, env["CAGENTS_MARK"])
         try:
-            os.makedirs(around.output, exist_ok=True)
-            prompt = prompt_text(record.task, around, self._faults(around.output))
-            put(around.prompt_file, prompt.encode(), durable=False)
-            launch = Launch(
-                key=(work.id, action.task_id),
-                attempt=action.attempt,
-                command=self._runnable(
-                    command_line(kind, record.task, prompt, variables(action.task_id, around)), kind
-                ),
-                env=env,
-                workspace=around.workspace,
-                log_path=around.log,
-            )
-            process = self.processes.start(launch)
+            process = self.processes.start(self._launch(work, record, kind, around))
         except OSError as error:
             record.running = False
             self.index.running -= 1
@@ -97,6 +79,25 @@ class Hands:
             "reason": action.reason,
             **process.to_json(),
         }
+
+    def _launch(self, work: Work, record: Record, kind: AgentType, around: Surroundings) -> Launch:
+        """Everything about the process to be. Raises OSError where it cannot be started."""
+        task_id = record.task.task_id
+        marked = mark(self.committer.root, work.id, task_id)
+        if record.ledger.process is not None:  # left behind by a killed runner; never two agents on one task
+            end_orphan(record.ledger.process, marked)
+        os.makedirs(around.output, exist_ok=True)
+        prompt = prompt_text(record.task, around, self._faults(around.output))
+        put(around.prompt_file, prompt.encode(), durable=False)
+        given = variables(task_id, around)
+        return Launch(
+            key=(work.id, task_id),
+            attempt=around.attempt,
+            command=self._runnable(command_line(kind, record.task, prompt, given), kind),
+            env={**os.environ, **given, "CAGENTS_MARK": marked},
+            workspace=around.workspace,
+            log_path=around.log,
+        )
 
     @staticmethod
     def _runnable(command: list[str], kind: AgentType) -> list[str]:

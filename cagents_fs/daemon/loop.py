@@ -9,20 +9,20 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from cagents_fs.core.assume import assume, coalesce
-from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.core.index import Index
 from cagents_fs.daemon.checking import Checking
 from cagents_fs.daemon.clock import ObservedClock
 from cagents_fs.daemon.derived import Derived
 from cagents_fs.daemon.eyes import Eyes
 from cagents_fs.daemon.hands import Hands
+from cagents_fs.daemon.trouble import Trouble
+from cagents_fs.daemon.verdict_desk import VerdictDesk
 from cagents_fs.daemon.watch import Hint
 from cagents_fs.errors import StorageError
-from cagents_fs.jobs import check_job
 from cagents_fs.model.actions import Action, Move, Note, RunChecks, Start, Stop, StopChecks, Wake
-from cagents_fs.model.observations import ChecksDone, ManifestSeen, Now
+from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, state_of
 from cagents_fs.rules import reconcile
@@ -31,17 +31,6 @@ from cagents_fs.store.commit import Committer
 
 log = logging.getLogger("cagents_fs")
 MOST_PASSES = 20  # more means that two rules undo each other
-LOUDEST_PAUSE_S = 30.0
-
-
-@dataclass(slots=True)
-class Trouble:
-    """The file system refuses: since when, and when we try again."""
-
-    pause_s: float = 0.0
-    until_s: float = 0.0
-    instructions: set[str] = field(default_factory=set)
-    said: str = ""
 
 
 class Loop:
@@ -69,7 +58,7 @@ class Loop:
         self.moved = 0  # how many actions the last turn carried out
         self.listeners: list[Callable[[Action, Now], None]] = []
         self._reopen: set[str] = set()
-        eyes.work_eyes.big = self._measure_later
+        self.desk = VerdictDesk(committer.root, index, eyes.work_eyes, checking, policy)
 
     def turn(self, hints: Iterable[Hint] = (), *, everything: bool = False) -> None:
         """One turn. `everything`: a full look, whatever the hints say."""
@@ -80,12 +69,11 @@ class Loop:
         try:
             self._turn(hints, now, everything=everything or now.s >= self.look_s)
         except (OSError, StorageError) as error:
-            self._stumble(error, now)
+            self.trouble.begin(error, self.committer.root, now.s)
+            self._reopen |= set(self.index.works)
+            self.wake_s = self.look_s = self.trouble.until_s
         else:
-            self.trouble.pause_s = 0.0
-            if self.trouble.said:
-                log.warning("the file system answers again; nothing was lost", extra={"event": "storage_back"})
-                self.trouble.said = ""
+            self.trouble.end()
 
     def _turn(self, hints: Iterable[Hint], now: Now, *, everything: bool) -> None:
         actions: list[Action] = []
@@ -98,12 +86,12 @@ class Loop:
         for instruction in sorted(self._reopen):
             take(self._again(instruction, now))
         take(self.eyes.take(hints, now))
-        take(self._checked(now))
+        take(self.desk.take(now))
         if self.hands is not None:
             self.hands.reap(now)
         if everything:
             take(self._look(now))
-        take(self._settling(now))
+        take(self.eyes.settled(now))
         self._signs(now)
         self.wake_s = now.s + 3600.0
         actions.extend(self._passes(now))
@@ -139,23 +127,6 @@ class Loop:
                 shortest_s = min(shortest_s, lease_s(work.records[task_id], self.policy()))
                 self.eyes.work_eyes.output(work, task_id, now)
         self.signs_s = now.s + max(0.1, shortest_s / 4)
-
-    def _settling(self, now: Now) -> Iterator[Action]:
-        """Look again at what had to settle."""
-        work_eyes, plan_eyes = self.eyes.work_eyes, self.eyes.plan_eyes
-        if work_eyes.wake_s is not None and work_eyes.wake_s <= now.s:
-            work_eyes.wake_s = None
-            for instruction, task_id in tuple(work_eyes.unsettled):
-                work = self.index.works.get(instruction)
-                if work is not None and task_id in work.records:
-                    work_eyes.manifest(work, work.records[task_id], now)
-            for work in tuple(self.index.works.values()):
-                yield from work_eyes.heartbeats(work, now)
-        if plan_eyes.wake_s is not None and plan_eyes.wake_s <= now.s:
-            plan_eyes.wake_s = None
-            for work in tuple(self.index.works.values()):
-                self.eyes.scanner.forget(os.path.join(self.committer.root, work.id))
-                yield from self.eyes.look(work, now)
 
     def _passes(self, now: Now) -> list[Action]:
         """Let the rules decide until none of them asks for anything more."""
@@ -200,7 +171,7 @@ class Loop:
     def _act(self, action: Action, starts: list[Start], now: Now) -> None:
         match action:
             case RunChecks():
-                self._submit(action)
+                self.desk.send(action)
             case StopChecks():
                 self.checking.cancel(action.instruction, action.task_id)
             case Start():
@@ -234,103 +205,6 @@ class Loop:
         times = [self.wake_s, self.look_s]
         if any(work.in_state[State.IN_PROGRESS] for work in self.index.works.values()):
             times.append(self.signs_s)
-        others = (self.eyes.work_eyes.wake_s, self.eyes.plan_eyes.wake_s, self.derived.next_s())
+        others = (self.eyes.wake_s(), self.derived.next_s())
         times += [at_s for at_s in others if at_s is not None]
         return min(times)
-
-    # -- checks ----------------------------------------------------------------------------------------------------
-
-    def _submit(self, action: RunChecks) -> None:
-        work = self.index.works[action.instruction]
-        record = work.records.get(action.task_id)
-        roots = self.eyes.work_eyes.roots(work, record) if record else None
-        job = check_job(
-            self.committer.root,
-            work,
-            record,
-            roots,
-            self.policy(),
-            key=action.key,
-            attempt=action.attempt,
-            before=action.before,
-        )
-        self.checking.submit(job)
-
-    def _checked(self, now: Now) -> Iterator[Action]:
-        done, others = self.checking.take()
-        for call in others:
-            call()
-        for job, result in done:
-            work = self.index.works.get(job.instruction)
-            record = work.records.get(job.task_id) if work else None
-            if work is None or result.key == "cancelled":
-                continue
-            if not job.task_id:
-                work.whole_checking, work.whole_checks = False, result
-                work.touched[""] = None
-            elif record is not None and record.checking == result.key:
-                record.checking = None
-                work.touched[job.task_id] = None
-                if result.before:
-                    yield checked_before(work, record, result)
-                else:
-                    record.checks = result
-                    self.eyes.work_eyes.again(work, record, now)
-
-    def _measure_later(self, instruction: str, task_id: str, measure: Callable[[], ManifestSeen | None]) -> None:
-        """Hash what is big in a thread; it is judged when that is done."""
-
-        def run() -> Callable[[], None]:
-            seen = measure()
-            return lambda: self._measured(instruction, task_id, seen)
-
-        self.checking.measure(run)
-
-    def _measured(self, instruction: str, task_id: str, seen: ManifestSeen | None) -> None:
-        work = self.index.works.get(instruction)
-        if work is not None and task_id in work.records:
-            self.eyes.work_eyes.measured(work, work.records[task_id], seen, self.clock.now())
-
-    # -- trouble ---------------------------------------------------------------------------------------------------
-
-    def _stumble(self, error: OSError | StorageError, now: Now) -> None:
-        trouble = self.trouble
-        trouble.pause_s = min(LOUDEST_PAUSE_S, max(0.5, 2 * trouble.pause_s))
-        trouble.until_s = self.wake_s = self.look_s = now.s + trouble.pause_s
-        self._reopen |= set(self.index.works)
-        said = storage_text(error, self.committer.root)
-        if said != trouble.said:
-            log.error(said, extra={"event": "storage"})
-            trouble.said = said
-
-
-def storage_text(error: OSError | StorageError, root: str) -> str:
-    """One line: what the file system refuses, where, and what to do."""
-    if isinstance(error, StorageError):
-        return error.message
-    advice = {
-        28: "free some space or inodes (df -h, df -i)",
-        122: "the quota is used up",
-        30: "the file system is read-only; mount it writable",
-        13: "give this user the right to write there",
-        24: "raise the limit of open files (ulimit -n)",
-        2: "the tree, or a folder in it, is gone; put it back or stop this daemon",
-    }.get(error.errno or 0, "look at the disk")
-    where = error.filename or root
-    return f"{where}: {error.strerror or error}; nothing was lost, we try again: {advice}"
-
-
-def checked_before(work: Work, record: Record, result: ChecksDone) -> Note:
-    """The checks that had to fail before the work have been seen, once and for all."""
-    vacuous = list(result.vacuous)
-    said = (
-        f"vacuous, passes before any work: {'; '.join(vacuous)}" if vacuous else "fails before the work, as it should"
-    )
-    return Note(
-        instruction=work.id,
-        event="checked_before",
-        task_id=record.task.task_id,
-        attempt=record.ledger.attempt,
-        reason=said,
-        facts={"vacuous": vacuous} if vacuous else {},
-    )

@@ -15,8 +15,9 @@ from cagents_fs.daemon.checking import Checking
 from cagents_fs.daemon.clock import ObservedClock
 from cagents_fs.daemon.eyes import Eyes
 from cagents_fs.daemon.hands import Hands
-from cagents_fs.daemon.loop import Loop, storage_text
+from cagents_fs.daemon.loop import Loop
 from cagents_fs.daemon.settling import Settling
+from cagents_fs.daemon.trouble import storage_text
 from cagents_fs.daemon.watch import Watcher
 from cagents_fs.errors import InvalidTree, StorageError
 from cagents_fs.jobs import check_mark
@@ -169,8 +170,7 @@ class Service:
         self.run(until=self._idle)
 
     def _idle(self) -> bool:
-        eyes = self.eyes
-        waiting = eyes.work_eyes.wake_s is not None or eyes.plan_eyes.wake_s is not None or eyes.work_eyes.unsettled
+        waiting = self.eyes.wake_s() is not None or self.eyes.work_eyes.unsettled
         busy = self.checking.pending or self.loop.derived.busy or self.loop.moved or len(self.processes)
         return not (waiting or busy or self.loop.trouble.said)
 

@@ -1,27 +1,22 @@
 """What do agents write while they work? Heartbeats, output, manifests and the artifacts they point to."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from cagents_fs.core.index import Record, Work
-from cagents_fs.daemon.answering import answer, version_of
+from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.daemon.beat_eyes import alive
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.daemon.watch import Watcher
 from cagents_fs.evidence import gather, stamp
-from cagents_fs.model.actions import Action
 from cagents_fs.model.faults import Fault
-from cagents_fs.model.files import Heartbeat
 from cagents_fs.model.layout import AGENT_LOG, MANIFEST, is_agents_own
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import NOT_STARTED, State
 from cagents_fs.plans import workspace_of
-from cagents_fs.store.check import check
 from cagents_fs.store.evidence import Roots, fingerprint
 from cagents_fs.store.reading import NotRegular, Signature, TooLarge, read_bounded
-from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 MEASURING = "measuring"
 MANY_WATCHES = 10_000
@@ -46,11 +41,10 @@ class WorkEyes:
         self.root, self.settling, self.watcher, self.policy = root, settling, watcher, policy
         self.wake_s: float | None = None  # when something that has to settle should be looked at again
         self.unsettled: set[tuple[str, str]] = set()  # manifests to look at again
-        self.big: Callable[[str, str, Callable[[], ManifestSeen | None]], None] | None = None
+        self.big: Callable[[str, str, Callable[[], ManifestSeen | None], Now], None] | None = None
         self._manifests: dict[tuple[str, str], _Known] = {}
         self._young: dict[tuple[str, str], float] = {}  # since when evidence has been too young to judge
         self._prints: dict[tuple[str, str], str] = {}
-        self._beats: dict[str, tuple[Signature, str]] = {}
 
     # -- output and manifests --------------------------------------------------------------------------------------
 
@@ -98,7 +92,7 @@ class WorkEyes:
         seen, before = self._print(work, record), self._prints.get(key)
         self._prints[key] = seen
         if before is not None and seen != before:
-            _alive(work, record, now)
+            alive(work, record, now)
 
     def _print(self, work: Work, record: Record) -> str:
         own_log = record.ledger.by_runner
@@ -159,7 +153,7 @@ class WorkEyes:
 
         if self.big is not None and _claimed_bytes(data) > BIG_BYTES:
             self._manifests[key] = _Known(signature, MEASURING)
-            self.big(work.id, record.task.task_id, measure)
+            self.big(work.id, record.task.task_id, measure, now)
             return
         self.gathered(work, record, signature, measure(), now)
 
@@ -174,7 +168,7 @@ class WorkEyes:
         record.manifest, record.manifest_gone = seen, False
         work.touched[record.task.task_id] = None
         if seen.manifest is not None and seen.manifest.status == "partial":
-            _alive(work, record, now)
+            alive(work, record, now)
 
     def measured(self, work: Work, record: Record, seen: ManifestSeen | None, now: Now) -> None:
         """Big evidence was measured in a thread."""
@@ -191,6 +185,16 @@ class WorkEyes:
         self.unsettled.add(key)
         self.wake_s = at_s if self.wake_s is None else min(self.wake_s, at_s)
 
+    def look_again(self, index: Index, now: Now) -> None:
+        """Look at the manifests that had to settle."""
+        self.wake_s = None
+        for instruction, task_id in tuple(self.unsettled):
+            work = index.works.get(instruction)
+            if work is not None and task_id in work.records:
+                self.manifest(work, work.records[task_id], now)
+            else:
+                self.unsettled.discard((instruction, task_id))
+
     def roots(self, work: Work, record: Record) -> Roots:
         """Where the artifacts of a task may lie."""
         partial, plain = self.output_folders(work, record.task.task_id)
@@ -200,107 +204,6 @@ class WorkEyes:
 
     def _stamp(self, work: Work, seen: ManifestSeen) -> str:
         return stamp(seen, self.roots(work, work.records[seen.task_id]))
-
-    # -- heartbeats ------------------------------------------------------------------------------------------------
-
-    def heartbeats(self, work: Work, now: Now) -> Iterator[Action]:
-        """Look at all heartbeats of an instruction."""
-        folder = os.path.join(self.root, work.id, "heartbeats")
-        for name in _names(folder):
-            yield from self.heartbeat(work, name, now)
-
-    def heartbeat(self, work: Work, name: str, now: Now) -> Iterator[Action]:
-        """Look at one heartbeat; `name` is relative to the folder of heartbeats."""
-        path = os.path.join(self.root, work.id, "heartbeats", name)
-        relative = f"heartbeats/{name}"
-        try:
-            signature = Signature.of(os.lstat(path))
-            if name.startswith(".") or not name.endswith(".yaml") or self._beats.get(path, (None,))[0] == signature:
-                return
-            snapshot = read_bounded(path, self.policy().max_file_bytes)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except (NotRegular, TooLarge) as error:
-            version = f"{signature.ino}.{signature.size}"
-            yield from answer(work, relative, [Fault("unparsable", str(error), relative)], version, _writer(name))
-            return
-        wake_s = self.settling.wait_s(path, snapshot, now)
-        if wake_s is not None:
-            self.wake_s = wake_s if self.wake_s is None else min(self.wake_s, wake_s)
-            self._changed_at_least(work, name, snapshot.data, path, now)
-            return
-        content = hashlib.sha256(snapshot.data).hexdigest()
-        before = self._beats.get(path)
-        self._beats[path] = (snapshot.signature, content)
-        if before is not None and before[1] == content:
-            return  # rewritten as it was: no change of content, no sign of life
-        yield from self._beat(work, name, relative, snapshot.data, now, first=before is None and self.settling.starting)
-
-    def _changed_at_least(self, work: Work, name: str, data: bytes, path: str, now: Now) -> None:
-        """A heartbeat that is rewritten all the time never settles; that it changes is a sign of life all the same."""
-        content = hashlib.sha256(data).hexdigest()
-        before = self._beats.get(path + "\0seen")
-        if before is None or before[1] != content:
-            self._beats[path + "\0seen"] = (Signature(0, 0, 0, 0, 0), content)
-            for task_id in work.in_state[State.IN_PROGRESS]:
-                record = work.records[task_id]
-                if name in (f"{record.ledger.holder}_{task_id}.yaml", f"{record.ledger.holder}/{task_id}.yaml"):
-                    _alive(work, record, now)
-
-    def _beat(self, work: Work, name: str, relative: str, data: bytes, now: Now, *, first: bool) -> Iterator[Action]:
-        try:
-            checked = check(parse_mapping(data), Heartbeat, relative)
-        except Unreadable as error:
-            faults = [Fault(f.code, f.message, relative, f.line, f.column) for f in error.faults]
-            yield from answer(work, relative, faults, version_of(data), _writer(name))
-            return
-        beat = checked.value
-        if beat is None:
-            yield from answer(work, relative, checked.faults, version_of(data), _writer(name))
-            return
-        if name not in (f"{beat.agent_name}_{beat.task_id}.yaml", f"{beat.agent_name}/{beat.task_id}.yaml"):
-            text = f"the file's name should be {beat.agent_name}_{beat.task_id}.yaml, as it says inside"
-            fault = Fault("wrong_name", text, relative)
-            yield from answer(work, relative, [fault], version_of(data), beat.agent_name, beat.task_id)
-            return
-        record = work.records.get(beat.task_id)
-        if record is None:
-            fault = Fault("unknown_task", f"{work.id} has no task {beat.task_id}", relative)
-            yield from answer(work, relative, [fault], version_of(data), beat.agent_name)
-            return
-        stale = beat.attempt is not None and beat.attempt != record.ledger.attempt
-        if record.state is State.IN_PROGRESS and record.ledger.holder == beat.agent_name and not stale:
-            record.heartbeat = beat
-            if beat.written_by != "runner" and not first:
-                _alive(work, record, now)
-                record.promised_s = beat.promised_silence_s() or 0.0
-
-
-def _alive(work: Work, record: Record, now: Now) -> None:
-    """A sign of life: the lease begins anew."""
-    record.sign_s = now.s
-    record.signs += 1
-    record.promised_s = 0.0
-    work.touched[record.task.task_id] = None
-
-
-def _writer(name: str) -> str:
-    """Who a heartbeat that cannot be read is probably from: its folder, or the first part of its name."""
-    return name.split("/", 1)[0].rsplit("_", 1)[0] if "/" not in name else name.split("/", 1)[0]
-
-
-def _names(folder: str) -> list[str]:
-    names: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    names.extend(f"{entry.name}/{name}" for name in os.listdir(entry.path))
-                else:
-                    names.append(entry.name)
-    except FileNotFoundError:
-        return []
-    return names
 
 
 def _claimed_bytes(data: bytes) -> int:

@@ -6,89 +6,12 @@ Unknown keys are kept (`model_extra`) and named in a warning by the reader; miss
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from cagents_fs.model.durations import Duration
-from cagents_fs.model.fields import Digest, Mode, Moment, Number, Priority, Said, Text, Texts, Whole, as_text
+from cagents_fs.model.fields import Digest, Mode, Moment, Number, Priority, Said, Text, Texts, Whole
 from cagents_fs.model.ids import Id
-
-
-class Record(BaseModel):
-    """What all files have in common: unknown keys are kept, a value once read does not change."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, str_strip_whitespace=False)
-
-
-class Criterion(Record):
-    """One acceptance criterion. With a `check` the daemon proves it; without, the agent claims it with evidence."""
-
-    criterion: Said
-    check: Said | None = None
-    timeout: Duration | None = None
-    must_fail_before: bool = False
-
-
-class Dependency(Record):
-    """A task that has to be completed first."""
-
-    task_id: Said
-    reason: Text | None = None
-
-
-class DataDependency(Dependency):
-    """A task of which one artifact is needed."""
-
-    artifact_path: Said
-
-
-class Coordination(Record):
-    """A point at which several tasks wait for each other."""
-
-    checkpoint: Id
-    with_: Texts = Field(default=(), alias="with")
-
-
-class Dependencies(Record):
-    """The long form."""
-
-    hard_dependencies: tuple[Dependency, ...] = ()
-    soft_dependencies: tuple[Dependency, ...] = ()
-    data_dependencies: tuple[DataDependency, ...] = ()
-    coordination: tuple[Coordination, ...] = ()
-
-
-def _long_form(value: object) -> object:
-    """The short form `[a, b]` means hard dependencies; so do bare names within the long form."""
-    if value is None:
-        return {}
-    if isinstance(value, list | tuple):
-        return {"hard_dependencies": [_named(item) for item in value]}
-    if isinstance(value, str):
-        raise ValueError(f"expected a list, found a text; write it as a list: [{value}]")
-    if isinstance(value, Mapping):
-        return {
-            key: [_named(item) for item in items]
-            if isinstance(items, list) and key in ("hard_dependencies", "soft_dependencies")
-            else ([] if items is None else items)
-            for key, items in value.items()
-        }
-    return value
-
-
-def _named(item: object) -> object:
-    text = as_text(item)
-    return {"task_id": text} if isinstance(text, str) else item
-
-
-def _criteria(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError("expected a list, found a text; write each criterion as an item: - " + value[:60])
-    if not isinstance(value, list | tuple):
-        return () if value is None else value
-    return tuple({"criterion": as_text(item)} if isinstance(as_text(item), str) else item for item in value)
-
-
-Criteria = Annotated[tuple[Criterion, ...], BeforeValidator(_criteria)]
+from cagents_fs.model.parts import Criteria, Dependencies, Record, long_form
 
 
 class Task(Record):
@@ -106,7 +29,7 @@ class Task(Record):
     detailed_prompt: Text | None = None
     acceptance_criteria: Criteria = ()
     command: Said | None = None
-    dependencies: Annotated[Dependencies, BeforeValidator(_long_form)] = Dependencies()
+    dependencies: Annotated[Dependencies, BeforeValidator(long_form)] = Dependencies()
     files: Texts = ()
     skills: Texts = ()
     complexity: Literal["trivial", "simple", "moderate", "complex"] | None = None

@@ -1,26 +1,15 @@
 """What has been finished? A manifest is believed when the daemon has found everything as it says."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from cagents_fs.core.index import Index, Record, Work
-from cagents_fs.model.actions import (
-    Action,
-    KeepCopy,
-    Move,
-    Note,
-    Recognise,
-    RunChecks,
-    StopChecks,
-    Tell,
-    Undo,
-    WriteVerdict,
-)
+from cagents_fs.model.actions import Action, Note, RunChecks, StopChecks
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.rules.retries import after_failure
+from cagents_fs.rules.verdicts import accept, fenced, move, refuse, reject, undo
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
 
 CUT_SHORT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY})
@@ -46,15 +35,15 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
 def _finished_after_a_crash(work: Work, record: Record) -> Action:
     """The journal has accepted it, the rename did not come to it: an acceptance holds, whatever lies there now."""
     target = State.UNDER_REVIEW if record.state is State.RETRY else State.COMPLETED
-    return _move(work, record, target, "accepted before a crash; the move is made up for")
+    return move(work, record, target, "accepted before a crash; the move is made up for")
 
 
 def _without_manifest(work: Work, record: Record) -> Iterator[Action]:
     if record.state is State.UNDER_REVIEW and record.settled:
         yield StopChecks(instruction=work.id, task_id=record.task.task_id)
-        yield _move(work, record, State.IN_PROGRESS, "its manifest was taken away while it was judged")
+        yield move(work, record, State.IN_PROGRESS, "its manifest was taken away while it was judged")
     elif record.state is State.COMPLETED and record.ledger.accepted is None:
-        yield _undo(work, record, "it lies in completed, and there is no manifest")
+        yield undo(work, record, "it lies in completed, and there is no manifest")
 
 
 def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
@@ -72,23 +61,14 @@ def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now
     elif state in FINAL:
         if seen.sha256 != ledger.accepted:
             text = f"{record.task.task_id} is {state.name.lower()} already; this manifest changes nothing"
-            yield from _refuse(work, record, seen, (Fault("finished", text, seen.path),), event="finding")
+            yield from refuse(work, record, seen, (Fault("finished", text, seen.path),), event="finding")
     elif fence := identity_faults(record, seen):
-        yield from _fenced(work, record, seen, tuple(fence))
+        yield from fenced(work, record, seen, tuple(fence))
     elif state in (State.IN_PROGRESS, State.RETRY):
         yield from _begin(work, record, seen, policy, now)
     elif state is State.BLOCKED:
         text = f"{record.task.task_id} is blocked by {', '.join(ledger.blocked_by) or 'a dependency'}; it is kept"
-        yield from _refuse(work, record, seen, (Fault("blocked", text, seen.path),))
-
-
-def _fenced(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...]) -> Iterator[Action]:
-    """Stale, of another task, or from somebody who does not hold it: kept and answered, and no rework is counted."""
-    if record.state is State.IN_PROGRESS and all(fault.code != "wrong_agent" for fault in faults):
-        yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
-        yield from _say_rejected(work, record, seen, faults, record.ledger.rejections)
-    else:
-        yield from _refuse(work, record, seen, faults)
+        yield from refuse(work, record, seen, (Fault("blocked", text, seen.path),))
 
 
 def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
@@ -116,10 +96,10 @@ def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: 
         return
     if record.state is State.RETRY:
         if manifest is not None and manifest.status == "completed":
-            yield _move(work, record, State.UNDER_REVIEW, "late work: a manifest of the last attempt arrived")
+            yield move(work, record, State.UNDER_REVIEW, "late work: a manifest of the last attempt arrived")
         return
     if manifest is not None and proven_criteria(record, policy):
-        yield _move(work, record, State.UNDER_REVIEW, "a manifest is there; its checks run")
+        yield move(work, record, State.UNDER_REVIEW, "a manifest is there; its checks run")
         return
     yield from _verdict(work, record, seen, _all_faults(work, record, seen, policy), policy, now)
 
@@ -153,174 +133,6 @@ def _verdict(
     work: Work, record: Record, seen: ManifestSeen, faults: list[Fault], policy: Policy, now: Now
 ) -> Iterator[Action]:
     if faults:
-        yield from _reject(work, record, seen, tuple(faults), policy, now)
+        yield from reject(work, record, seen, tuple(faults), policy, now)
     else:
-        yield from _accept(work, record, seen)
-
-
-def _accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
-    assert seen.manifest is not None
-    ledger, task_id = record.ledger, record.task.task_id
-    late = ledger.came_from == State.RETRY.value and record.state is State.UNDER_REVIEW
-    count = len(seen.manifest.artifacts)
-    reason = f"manifest holds: {count} artifact{'s' if count != 1 else ''}, every criterion" + (", late" * late)
-    yield Note(
-        instruction=work.id,
-        event="accepted",
-        task_id=task_id,
-        attempt=ledger.attempt,
-        agent=ledger.holder,
-        reason=reason,
-        facts={
-            "manifest_sha256": seen.sha256,
-            "evidence_sha256": seen.evidence_sha256,
-            "path": seen.path,
-            "manifest": seen.text,
-        },
-        first=True,
-    )
-    if record.state is not State.COMPLETED:
-        yield _move(work, record, State.COMPLETED, reason)
-    elif not record.settled:
-        assert ledger.place is not None and record.place is not None
-        yield Recognise(
-            instruction=work.id,
-            task_id=task_id,
-            source=ledger.place,
-            target=record.place,
-            reason=f"moved by somebody else; {reason}",
-            attempt=ledger.attempt,
-        )
-
-
-def _reject(
-    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], policy: Policy, now: Now
-) -> Iterator[Action]:
-    ledger = record.ledger
-    fresh = ledger.judged is None or ledger.judged[0] != seen.sha256  # only a new manifest counts as rework
-    rejections = ledger.rejections + fresh
-    if seen.manifest is None:
-        yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
-    yield from _say_rejected(work, record, seen, faults, rejections)
-    yield from _after_rejection(work, record, rejections, policy, now)
-
-
-def _say_rejected(
-    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], rejections: int
-) -> Iterator[Action]:
-    """Every fault: beside the manifest, in the holder's inbox, in the journal."""
-    ledger, task_id = record.ledger, record.task.task_id
-    yield WriteVerdict(
-        instruction=work.id,
-        task_id=task_id,
-        attempt=ledger.attempt,
-        accepted=False,
-        manifest_sha256=seen.sha256,
-        faults=faults,
-    )
-    if ledger.holder:
-        yield _rework_message(work, record, seen, faults, ledger.holder)
-    yield Note(
-        instruction=work.id,
-        event="rejected",
-        task_id=task_id,
-        attempt=ledger.attempt,
-        agent=ledger.holder,
-        reason="; ".join(str(fault.message) for fault in faults),
-        facts={
-            "manifest_sha256": seen.sha256,
-            "evidence_sha256": seen.evidence_sha256,
-            "rejections": rejections,
-            "faults": [fault.to_json() for fault in faults],
-        },
-        first=True,
-    )
-
-
-def _after_rejection(work: Work, record: Record, rejections: int, policy: Policy, now: Now) -> Iterator[Action]:
-    ledger = record.ledger
-    if record.state is State.COMPLETED:
-        yield _undo(work, record, "it lies in completed, and its manifest does not hold")
-    elif record.state is State.UNDER_REVIEW and ledger.came_from == State.RETRY.value:
-        due = datetime.fromtimestamp(ledger.due_wall_s or now.wall_s, UTC).isoformat()
-        yield _move(work, record, State.RETRY, "late work rejected; the backoff goes on", due=due)
-    elif rejections > policy.max_rework:
-        reason = f"rework exhausted: {rejections} manifests rejected"
-        yield after_failure(work, record, policy, now, reason)
-    elif record.state is State.UNDER_REVIEW:
-        yield _move(work, record, State.IN_PROGRESS, f"rejected: rework {rejections} of {policy.max_rework}")
-
-
-def _rework_message(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], holder: str) -> Tell:
-    listed = "\n".join(f"- {fault.code}: {fault}" for fault in faults)
-    return Tell(
-        to=holder,
-        type="rework",
-        text=f"Your manifest of {record.task.task_id} (attempt {record.ledger.attempt}) does not hold:\n{listed}\n"
-        "Mend all of it, then hand in the manifest again.",
-        key=f"rework/{work.id}/{record.task.task_id}/{record.ledger.attempt}/{seen.sha256}/{seen.evidence_sha256}",
-        instruction=work.id,
-        task_id=record.task.task_id,
-        path=seen.path,
-    )
-
-
-def _refuse(
-    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], event: str = "answered"
-) -> Iterator[Action]:
-    """Evidence, but no verdict: stale, from somebody else, or too late. Kept, answered once, and nothing changes."""
-    reason = "; ".join(fault.message for fault in faults)
-    to = seen.manifest.subagent if seen.manifest else record.ledger.holder
-    yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
-    if to:
-        yield Tell(
-            to=to,
-            type="error",
-            text="\n".join(f"- {fault.code}: {fault}" for fault in faults),
-            key=f"refused/{work.id}/{record.task.task_id}/{seen.sha256}",
-            instruction=work.id,
-            task_id=record.task.task_id,
-            path=seen.path,
-        )
-    yield Note(
-        instruction=work.id,
-        event=event,
-        task_id=record.task.task_id,
-        attempt=record.ledger.attempt,
-        agent=to,
-        reason=reason,
-        facts={
-            "key": f"{seen.path}|{seen.sha256}",
-            "path": seen.path,
-            "refused_task": record.task.task_id,
-            "manifest_sha256": seen.sha256,
-            "faults": [fault.to_json() for fault in faults],
-        },
-    )
-
-
-def _move(work: Work, record: Record, target: State, reason: str, **facts: object) -> Move:
-    assert record.place is not None
-    return Move(
-        instruction=work.id,
-        task_id=record.task.task_id,
-        source=record.place,
-        target=target.value,
-        reason=reason,
-        attempt=record.ledger.attempt,
-        agent=record.ledger.holder,
-        facts=facts,
-    )
-
-
-def _undo(work: Work, record: Record, reason: str) -> Undo:
-    assert record.place is not None and record.ledger.place is not None
-    known = record.ledger.place
-    return Undo(
-        instruction=work.id,
-        task_id=record.task.task_id,
-        source=record.place,
-        target=known if known != record.place else State.IN_PROGRESS.value,
-        reason=reason,
-        attempt=record.ledger.attempt,
-    )
+        yield from accept(work, record, seen)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from cagents_fs.core.index import Record, Work
 from cagents_fs.model.faults import Fault
-from cagents_fs.model.files import Criterion, CriterionMet, Manifest, QualityMetrics, Task
+from cagents_fs.model.files import CriterionMet, Manifest, QualityMetrics, Task
 from cagents_fs.model.observations import ManifestSeen
+from cagents_fs.model.parts import Criterion
 from cagents_fs.model.policy import Policy
 
 GATES = {

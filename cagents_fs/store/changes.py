@@ -12,6 +12,7 @@ from cagents_fs.model.observations import Now
 from cagents_fs.store import definitions
 from cagents_fs.store.disk import Outcome, create, exchange, put, rename_noreplace, write_all
 from cagents_fs.store.dump import dump, edit
+from cagents_fs.store.yaml import Unreadable
 
 _READ_FROM = {place: [synonym for synonym, of in SYNONYMS.items() if of == place] for place in SYNONYMS.values()}
 
@@ -75,7 +76,7 @@ class Renames:
         self._changed(os.path.dirname(old))
 
     def edit(self, place: str, task_id: str, changes: Mapping[str, Any]) -> None:
-        """Change keys of a task file where it lies; a value of None removes the key. Raises LostRace, OSError."""
+        """Change keys of a task file; None removes a key. A damaged file stays as it is. Raises LostRace, OSError."""
         path = self._path(place, task_id)
         try:
             with open(path, "rb") as file:
@@ -85,7 +86,10 @@ class Renames:
         text = old.decode("utf-8", errors="surrogateescape")
         kept = {key: value for key, value in changes.items() if value is not None}
         removed = [key for key, value in changes.items() if value is None]
-        new = edit(text, kept, removed).encode("utf-8", errors="surrogateescape")
+        try:
+            new = edit(text, kept, removed).encode("utf-8", errors="surrogateescape")
+        except Unreadable:
+            return  # somebody damaged the file; what counts stands in the journal and the definition
         if new != old:
             self._replace(path, new)
 

@@ -25,11 +25,11 @@ def start(tree: Tree, *tasks: Document, more: tuple[str, ...] = ()) -> tuple[Run
     return tree.start("run", str(path), "--id", "inst_1", *more), Instruction(tree, "inst_1")
 
 
-def hangs(tree: Tree, *tasks: str) -> None:
+def hangs(running: Running, tree: Tree, *tasks: str) -> None:
     """The agents of these tasks are at it, with a child of their own."""
     for task in tasks:
-        eventually((tree.workspace / f"hung-{task}").is_dir)
-    eventually(lambda: len(tree.agents_at_work()) >= 3 * len(tasks))
+        eventually((tree.workspace / f"hung-{task}").is_dir, saying=running.said)
+    eventually(lambda: len(tree.agents_at_work()) >= 3 * len(tasks), saying=running.said)
 
 
 def nobody_works(tree: Tree) -> None:
@@ -38,7 +38,7 @@ def nobody_works(tree: Tree) -> None:
 
 def test_a_cancelled_task_takes_its_processes_with_it(tree: Tree) -> None:
     running, instruction = start(tree, job("t1", FIRST_HANGS), job("t2", DONE))
-    hangs(tree, "t1")
+    hangs(running, tree, "t1")
 
     tree.ok("cancel", "t1")
 
@@ -51,7 +51,7 @@ def test_a_cancelled_task_takes_its_processes_with_it(tree: Tree) -> None:
 def test_a_process_that_ignores_sigterm_is_killed(tree: Tree) -> None:
     stubborn = 'trap "" TERM; mkdir hung-t1; while :; do sleep 1000 & wait; done'
     running, _instruction = start(tree, job("t1", stubborn))
-    eventually((tree.workspace / "hung-t1").is_dir)
+    eventually((tree.workspace / "hung-t1").is_dir, saying=running.said)
 
     tree.ok("cancel", "t1")
 
@@ -62,7 +62,7 @@ def test_a_process_that_ignores_sigterm_is_killed(tree: Tree) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process_and_can_be_taken_up(tree: Tree, number: signal.Signals) -> None:
     running, instruction = start(tree, job("t1", FIRST_HANGS), job("t2", FIRST_HANGS), job("t3", DONE, "t1", "t2"))
-    hangs(tree, "t1", "t2")
+    hangs(running, tree, "t1", "t2")
 
     running.stop(number)
 
@@ -76,7 +76,7 @@ def test_an_interrupted_run_leaves_no_process_and_can_be_taken_up(tree: Tree, nu
 
 def test_the_time_limit_of_a_run_ends_it_with_1_and_leaves_no_process(tree: Tree) -> None:
     running, instruction = start(tree, job("t1", FIRST_HANGS), more=("--timeout", "6s"))
-    hangs(tree, "t1")
+    hangs(running, tree, "t1")
 
     assert running.popen.wait(timeout=30) == 1
     nobody_works(tree)
@@ -86,7 +86,7 @@ def test_the_time_limit_of_a_run_ends_it_with_1_and_leaves_no_process(tree: Tree
 
 def test_what_a_killed_run_left_behind_is_ended_and_its_work_is_done_again(tree: Tree) -> None:
     running, instruction = start(tree, job("t1", FIRST_HANGS), job("t2", DONE, "t1"))
-    hangs(tree, "t1")
+    hangs(running, tree, "t1")
     running.kill()
     orphans = set(tree.agents_at_work())
 
@@ -101,7 +101,7 @@ def test_what_a_killed_run_left_behind_is_ended_and_its_work_is_done_again(tree:
 def test_work_that_was_handed_in_while_nobody_ran_is_not_done_twice(tree: Tree) -> None:
     count = f"echo once >> count.txt; {DONE}; mkdir hung-t1; until test -e go; do sleep 0.1; done"
     running, instruction = start(tree, job("t1", count, assigned_agent="shell"))
-    eventually((tree.workspace / "hung-t1").is_dir)
+    eventually((tree.workspace / "hung-t1").is_dir, saying=running.said)
     running.kill()
     instruction.hand_in("t1", "shell")
 
@@ -136,7 +136,7 @@ def test_a_run_that_is_killed_three_times_ends_as_if_it_had_not_been(tree: Tree)
 
 def test_killed_agents_are_replaced(tree: Tree) -> None:
     running, instruction = start(tree, job("t1", FIRST_HANGS), job("t2", FIRST_HANGS))
-    hangs(tree, "t1", "t2")
+    hangs(running, tree, "t1", "t2")
 
     for pid in tree.agents_at_work():
         os.kill(pid, signal.SIGKILL)

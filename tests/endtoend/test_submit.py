@@ -11,21 +11,20 @@ GOOD = "description: Two things\nmode: swarm\ntasks:\n"
 GOOD += "  - {task_id: first, description: The first, assigned_agent: ann}\n"
 GOOD += "  - {task_id: second, description: The second, assigned_agent: ann, dependencies: [first]}\n"
 
-UNUSABLE = {
-    "a way out": "../up",
-    "absolute": "/etc/passwd",
-    "a space": "two words",
-    "a newline": "line\n",
-    "a dash first": "-rf",
-    "a dot first": ".hidden",
-    "reserved": "manifest",
-    "reserved too": "queue",
-    "a response": "t.response",
-    "a temporary file": "t.tmp",
-    "not ASCII": "tаsk",
-    "too long": "a" * 101,
-    "empty": "",
-}
+LOOKS_LATIN = "tаsk"  # its second letter is not
+UNUSABLE = [
+    "../up",
+    "/etc/passwd",
+    "two words",
+    "line\\n",
+    "-rf",
+    ".hidden",
+    "manifest",
+    "queue",
+    "t.response",
+    "t.tmp",
+]
+UNUSABLE += [LOOKS_LATIN, "a" * 101, ""]
 
 
 def submit(tree: Tree, plan: str, *more: str) -> Answer:
@@ -119,8 +118,16 @@ def test_two_ids_that_differ_only_in_case_are_refused(plain: Tree) -> None:
     assert "build" in said
 
 
-@pytest.mark.parametrize("name", UNUSABLE.values(), ids=UNUSABLE)
-def test_an_unusable_task_id_is_refused(plain: Tree, name: str) -> None:
+def test_every_unusable_task_id_is_refused_at_its_line(plain: Tree) -> None:
+    lines = [f'  - {{task_id: "{name}", description: d, assigned_agent: ann}}' for name in UNUSABLE]
+
+    said = refused(plain, "\n".join(["description: a", "tasks:", *lines, ""])).err
+
+    assert [name for line, name in enumerate(UNUSABLE, start=3) if not re.search(rf"\b{line}\b", said)] == []
+
+
+@pytest.mark.parametrize("name", ["../up", "line\n", "t.tmp"])
+def test_one_unusable_task_id_refuses_the_plan(plain: Tree, name: str) -> None:
     refused(plain, plan_of(a_task(name)))
 
 

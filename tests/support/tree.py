@@ -160,6 +160,8 @@ class Instruction:
 
     def check(self, *tasks: str) -> None:
         """Law 2 and the journal: one place each, an unbroken chain of moves that ends there, each number once."""
+        for task in tasks:  # a file may lie at its new place for up to a turn before its line is there
+            eventually(lambda t=task: self.places(t) == [self.moves(t)[-1][1]], saying=self.tail)  # type: ignore[misc]
         numbers = [line["seq"] for line in self.journal()]
         assert all(a < b for a, b in itertools.pairwise(numbers)), numbers
         for task in tasks:

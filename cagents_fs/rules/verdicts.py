@@ -1,0 +1,193 @@
+"""What follows from a verdict: acceptance, rework, or an answer to what is no work of the running attempt at all."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from cagents_fs.core.index import Record, Work
+from cagents_fs.model.actions import Action, KeepCopy, Move, Note, Recognise, Tell, Undo, WriteVerdict
+from cagents_fs.model.faults import Fault
+from cagents_fs.model.observations import ManifestSeen, Now
+from cagents_fs.model.policy import Policy
+from cagents_fs.model.states import State
+from cagents_fs.rules.retries import after_failure
+
+
+def fenced(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...]) -> Iterator[Action]:
+    """Stale, of another task, or from somebody who does not hold it: kept and answered, and no rework is counted."""
+    if record.state is State.IN_PROGRESS and all(fault.code != "wrong_agent" for fault in faults):
+        yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
+        yield from _say_rejected(work, record, seen, faults, record.ledger.rejections)
+    else:
+        yield from refuse(work, record, seen, faults)
+
+
+def accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
+    """It holds: the acceptance, durable before the rename, and the rename."""
+    assert seen.manifest is not None
+    ledger, task_id = record.ledger, record.task.task_id
+    late = ledger.came_from == State.RETRY.value and record.state is State.UNDER_REVIEW
+    count = len(seen.manifest.artifacts)
+    reason = f"manifest holds: {count} artifact{'s' if count != 1 else ''}, every criterion" + (", late" * late)
+    yield Note(
+        instruction=work.id,
+        event="accepted",
+        task_id=task_id,
+        attempt=ledger.attempt,
+        agent=ledger.holder,
+        reason=reason,
+        facts={
+            "manifest_sha256": seen.sha256,
+            "evidence_sha256": seen.evidence_sha256,
+            "path": seen.path,
+            "manifest": seen.text,
+        },
+        first=True,
+    )
+    if record.state is not State.COMPLETED:
+        yield move(work, record, State.COMPLETED, reason)
+    elif not record.settled:
+        assert ledger.place is not None and record.place is not None
+        yield Recognise(
+            instruction=work.id,
+            task_id=task_id,
+            source=ledger.place,
+            target=record.place,
+            reason=f"moved by somebody else; {reason}",
+            attempt=ledger.attempt,
+        )
+
+
+def reject(
+    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], policy: Policy, now: Now
+) -> Iterator[Action]:
+    """It does not hold: every fault is said, and the task goes where rework, backoff or failure want it."""
+    ledger = record.ledger
+    fresh = ledger.judged is None or ledger.judged[0] != seen.sha256  # only a new manifest counts as rework
+    rejections = ledger.rejections + fresh
+    if seen.manifest is None:
+        yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
+    yield from _say_rejected(work, record, seen, faults, rejections)
+    yield from _after_rejection(work, record, rejections, policy, now)
+
+
+def _say_rejected(
+    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], rejections: int
+) -> Iterator[Action]:
+    """Every fault: beside the manifest, in the holder's inbox, in the journal."""
+    ledger, task_id = record.ledger, record.task.task_id
+    yield WriteVerdict(
+        instruction=work.id,
+        task_id=task_id,
+        attempt=ledger.attempt,
+        accepted=False,
+        manifest_sha256=seen.sha256,
+        faults=faults,
+    )
+    if ledger.holder:
+        yield _rework_message(work, record, seen, faults, ledger.holder)
+    yield Note(
+        instruction=work.id,
+        event="rejected",
+        task_id=task_id,
+        attempt=ledger.attempt,
+        agent=ledger.holder,
+        reason="; ".join(str(fault.message) for fault in faults),
+        facts={
+            "manifest_sha256": seen.sha256,
+            "evidence_sha256": seen.evidence_sha256,
+            "rejections": rejections,
+            "faults": [fault.to_json() for fault in faults],
+        },
+        first=True,
+    )
+
+
+def _after_rejection(work: Work, record: Record, rejections: int, policy: Policy, now: Now) -> Iterator[Action]:
+    ledger = record.ledger
+    if record.state is State.COMPLETED:
+        yield undo(work, record, "it lies in completed, and its manifest does not hold")
+    elif record.state is State.UNDER_REVIEW and ledger.came_from == State.RETRY.value:
+        due = datetime.fromtimestamp(ledger.due_wall_s or now.wall_s, UTC).isoformat()
+        yield move(work, record, State.RETRY, "late work rejected; the backoff goes on", due=due)
+    elif rejections > policy.max_rework:
+        reason = f"rework exhausted: {rejections} manifests rejected"
+        yield after_failure(work, record, policy, now, reason)
+    elif record.state is State.UNDER_REVIEW:
+        yield move(work, record, State.IN_PROGRESS, f"rejected: rework {rejections} of {policy.max_rework}")
+
+
+def _rework_message(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], holder: str) -> Tell:
+    listed = "\n".join(f"- {fault.code}: {fault}" for fault in faults)
+    return Tell(
+        to=holder,
+        type="rework",
+        text=f"Your manifest of {record.task.task_id} (attempt {record.ledger.attempt}) does not hold:\n{listed}\n"
+        "Mend all of it, then hand in the manifest again.",
+        key=f"rework/{work.id}/{record.task.task_id}/{record.ledger.attempt}/{seen.sha256}/{seen.evidence_sha256}",
+        instruction=work.id,
+        task_id=record.task.task_id,
+        path=seen.path,
+    )
+
+
+def refuse(
+    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], event: str = "answered"
+) -> Iterator[Action]:
+    """Evidence, but no verdict: stale, from somebody else, or too late. Kept, answered once, and nothing changes."""
+    reason = "; ".join(fault.message for fault in faults)
+    to = seen.manifest.subagent if seen.manifest else record.ledger.holder
+    yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
+    if to:
+        yield Tell(
+            to=to,
+            type="error",
+            text="\n".join(f"- {fault.code}: {fault}" for fault in faults),
+            key=f"refused/{work.id}/{record.task.task_id}/{seen.sha256}",
+            instruction=work.id,
+            task_id=record.task.task_id,
+            path=seen.path,
+        )
+    yield Note(
+        instruction=work.id,
+        event=event,
+        task_id=record.task.task_id,
+        attempt=record.ledger.attempt,
+        agent=to,
+        reason=reason,
+        facts={
+            "key": f"{seen.path}|{seen.sha256}",
+            "path": seen.path,
+            "refused_task": record.task.task_id,
+            "manifest_sha256": seen.sha256,
+            "faults": [fault.to_json() for fault in faults],
+        },
+    )
+
+
+def move(work: Work, record: Record, target: State, reason: str, **facts: object) -> Move:
+    """The task goes to another state, with its holder and its attempt."""
+    assert record.place is not None
+    return Move(
+        instruction=work.id,
+        task_id=record.task.task_id,
+        source=record.place,
+        target=target.value,
+        reason=reason,
+        attempt=record.ledger.attempt,
+        agent=record.ledger.holder,
+        facts=facts,
+    )
+
+
+def undo(work: Work, record: Record, reason: str) -> Undo:
+    """Back to where the journal knows it; a task whose journal is lost, to its agent."""
+    assert record.place is not None and record.ledger.place is not None
+    known = record.ledger.place
+    return Undo(
+        instruction=work.id,
+        task_id=record.task.task_id,
+        source=record.place,
+        target=known if known != record.place else State.IN_PROGRESS.value,
+        reason=reason,
+        attempt=record.ledger.attempt,
+    )
