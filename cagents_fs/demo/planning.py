@@ -64,7 +64,7 @@ class Prepared:
 
 def prepare(folder: str, name: str, think_s: int) -> Prepared:
     """Copy the modules into `folder/name` and write the plan there. Raises CagentsError, OSError."""
-    formatter = find_formatter()
+    formatter = find_formatter(folder)
     workspace = os.path.join(folder, name)
     for below in ("modules", "before", ".seen"):
         os.makedirs(os.path.join(workspace, below))
@@ -79,16 +79,25 @@ def prepare(folder: str, name: str, think_s: int) -> Prepared:
     return Prepared(workspace, plan, modules)
 
 
-def find_formatter() -> str:
-    """The `ruff` to run: beside this Python, else on the PATH. Raises CagentsError with what to install."""
-    beside = os.path.join(os.path.dirname(sys.executable), "ruff")
-    found = beside if os.access(beside, os.X_OK) else shutil.which("ruff")
-    if found is None:
+def find_formatter(folder: str) -> str:
+    """The `ruff` to run: beside this Python, on the PATH, or fetched into `folder` by pip, once.
+
+    Raises CagentsError, with what to install, where none of that works.
+    """
+    fetched = os.path.join(folder, ".tools")
+    for candidate in (os.path.join(os.path.dirname(sys.executable), "ruff"), os.path.join(fetched, "bin", "ruff")):
+        if os.access(candidate, os.X_OK):
+            return candidate
+    if found := shutil.which("ruff"):
+        return found
+    command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", fetched, "ruff"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
         text = (
             "the demo's agents run the formatter `ruff`, which is not here; install it: pip install 'cagents-fs[demo]'"
         )
         raise CagentsError(text, code="no_formatter")
-    return found
+    return os.path.join(fetched, "bin", "ruff")
 
 
 def _candidates() -> Iterator[str]:

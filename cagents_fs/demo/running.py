@@ -94,6 +94,7 @@ def demonstrate(folder: str, think_s: int, *, quiet: bool) -> Shown:
         put(os.path.join(root, "_system/config", name), text.encode(), durable=False)
     with Service(root, agents=10_000) as service:
         console.print("Copying 50 modules of the standard library that the formatter would change …")
+        console.print("(the formatter is `ruff`; where it is not installed it is fetched into the demo's folder)")
         prepared = prepare(folder, _free_name(folder), think_s)
         instruction = submit(root, prepared.plan).instruction_id
         service.only = service.index.staffed_only = instruction

@@ -136,7 +136,7 @@ class Instruction:
         eventually(lambda: self.places(task) == [place], within, lambda: f"{task} -> {place}; {self.tail()}")
 
     def tail(self) -> str:
-        return "\n".join(["the journal ends:", *map(json.dumps, self.journal()[-15:])])
+        return "\n".join(["the journal ends:", *map(json.dumps, self.journal()[-40:])])
 
     def file(self, task: str) -> Document:
         (place,) = self.places(task)
@@ -166,9 +166,9 @@ class Instruction:
         assert all(a < b for a, b in itertools.pairwise(numbers)), numbers
         for task in tasks:
             moves = self.moves(task)
-            assert moves[0][0] in (None, "tasks/pending"), (task, moves)
-            assert all(a[1] == b[0] for a, b in itertools.pairwise(moves)), (task, moves)
-            assert self.places(task) == [moves[-1][1]], (task, moves)
+            assert moves[0][0] in (None, "tasks/pending"), f"{task}: {moves}; {self.tail()}"
+            assert all(a[1] == b[0] for a, b in itertools.pairwise(moves)), f"{task}: {moves}; {self.tail()}"
+            assert self.places(task) == [moves[-1][1]], f"{task}: {moves}; {self.tail()}"
 
     def claim(self, task: str, agent: str = "ann") -> None:
         """As `mv` does it, once the task is in the agent's queue."""

@@ -1,0 +1,196 @@
+"""What a journal tells: lines in, ledgers out. Whatever it does not know is skipped."""
+
+from typing import Any
+
+import pytest
+
+from cagents_fs.core.history import History, Ledger
+from cagents_fs.model.observations import Process
+
+Line = dict[str, Any]
+
+
+def moved(source: str | None, target: str, seq: int = 1, task: str = "a", **more: Any) -> Line:
+    return {"seq": seq, "event": "moved", "task_id": task, "from": source, "to": target, "attempt": 1} | more
+
+
+def said(event: str, seq: int = 1, task: str = "a", **more: Any) -> Line:
+    return {"seq": seq, "event": event, "task_id": task} | more
+
+
+def ledger(*lines: Line, task: str = "a") -> Ledger:
+    return History().replay(lines).ledger(task)
+
+
+TAKEN_IN = said("taken_in", digest="d1", source="plan")
+RELEASED = moved("queues/global", "queues/agents/ann", 3, agent="ann", reason="released to ann")
+CLAIMED = moved("queues/agents/ann", "tasks/in_progress", 4, agent="ann", reason="claimed by ann")
+
+
+def test_a_life_replayed_ends_where_the_last_line_says_with_its_holder_and_reason() -> None:
+    known = ledger(TAKEN_IN, moved(None, "queues/global", 2), RELEASED, CLAIMED)
+
+    assert (known.digest, known.added) == ("d1", False)
+    assert (known.place, known.came_from) == ("tasks/in_progress", "queues/agents/ann")
+    assert (known.holder, known.reason, known.moved_seq) == ("ann", "claimed by ann", 4)
+
+
+def test_the_holder_is_whose_queue_it_entered_last_even_before_the_claim() -> None:
+    assert ledger(RELEASED).holder == "ann"
+    assert ledger(RELEASED, moved("queues/agents/ann", "queues/domains/d"), moved("", "queues/agents/bob")).holder == "bob"
+
+
+def test_a_claim_by_hand_names_nobody_and_the_holder_stays() -> None:
+    assert ledger(RELEASED, moved("queues/agents/ann", "tasks/in_progress", agent=None)).holder == "ann"
+
+
+def test_a_task_that_lay_where_it_was_found_is_there_without_a_move() -> None:
+    known = ledger(said("taken_in", source="pending", digest="d", at="tasks/pending"))
+
+    assert (known.place, known.added) == ("tasks/pending", True)
+
+
+def test_retries_and_the_due_time_come_from_the_line_that_says_them() -> None:
+    line = moved("tasks/in_progress", "queues/retry", retries=2, due="2026-01-10T12:00:00+00:00")
+    known = ledger(RELEASED, CLAIMED, line)
+
+    assert known.retries == 2
+    assert known.due_wall_s == 1768046400.0
+    assert ledger(RELEASED, CLAIMED, line, moved("queues/retry", "queues/global", attempt=2)).retries == 2
+
+
+def test_a_new_attempt_forgets_what_was_said_of_the_manifests_of_the_last() -> None:
+    rejected = said("rejected", manifest_sha256="m1", evidence_sha256="e1", rejections=2)
+    before = ledger(RELEASED, CLAIMED, rejected)
+    after = ledger(RELEASED, CLAIMED, rejected, moved("queues/retry", "queues/global", attempt=2))
+
+    assert (before.judged, before.rejections, before.attempt) == (("m1", "e1"), 2, 1)
+    assert (after.judged, after.rejections, after.attempt) == (None, 0, 2)
+
+
+def test_a_move_within_an_attempt_keeps_what_was_said_of_its_manifests() -> None:
+    rejected = said("rejected", manifest_sha256="m1", evidence_sha256="e1", rejections=2)
+    known = ledger(RELEASED, CLAIMED, rejected, moved("tasks/under_review", "tasks/in_progress"))
+
+    assert (known.judged, known.rejections) == (("m1", "e1"), 2)
+
+
+def test_an_acceptance_names_the_manifest_that_held() -> None:
+    known = ledger(said("accepted", manifest_sha256="m1", evidence_sha256="e1"))
+
+    assert (known.accepted, known.judged) == ("m1", ("m1", "e1"))
+
+
+@pytest.mark.xfail(strict=True, reason="history.py: `accepted` outlives the attempt; the next one is done when claimed")
+def test_an_acceptance_counts_for_its_attempt_only() -> None:
+    lost_race = [said("accepted", manifest_sha256="m1"), moved("tasks/in_progress", "tasks/cancelled")]
+
+    assert ledger(*lost_race, moved("tasks/cancelled", "queues/global", attempt=2)).accepted is None
+
+
+def test_a_failed_attempt_is_a_verdict_on_its_manifest_and_no_rejection() -> None:
+    known = ledger(said("failed_attempt", manifest_sha256="m1", evidence_sha256="e1"))
+
+    assert (known.judged, known.rejections) == (("m1", "e1"), 0)
+
+
+def test_silence_is_remembered_until_a_sign_of_life_or_a_move() -> None:
+    assert ledger(said("stalled")).stalled
+    assert not ledger(said("stalled"), said("revived")).stalled
+    assert not ledger(said("stalled"), moved("tasks/in_progress", "queues/retry")).stalled
+
+
+def test_who_blocks_it_is_forgotten_with_the_next_move() -> None:
+    blocked = moved("queues/waiting_on_dependencies", "tasks/blocked", blocked_by=["x", "y"])
+
+    assert ledger(blocked).blocked_by == ("x", "y")
+    assert ledger(blocked, moved("tasks/blocked", "queues/waiting_on_dependencies")).blocked_by == ()
+
+
+def test_a_skip_holds_while_the_task_stays_cancelled() -> None:
+    cancelled = moved("queues/global", "tasks/cancelled", skip=True)
+
+    assert ledger(cancelled).skipped
+    assert not ledger(cancelled, moved("tasks/cancelled", "queues/global", attempt=2)).skipped
+
+
+def test_a_claim_of_the_runner_stays_the_runners_through_review_and_ends_with_the_next_queue() -> None:
+    claim = moved("queues/agents/ann", "tasks/in_progress", agent="ann", by="runner")
+    back = moved("tasks/under_review", "tasks/in_progress")
+
+    assert ledger(claim).by_runner
+    assert ledger(claim, moved("tasks/in_progress", "tasks/under_review"), back).by_runner
+    assert not ledger(claim, RELEASED, CLAIMED).by_runner
+
+
+def test_a_process_is_known_from_its_start_until_its_end_and_how_it_ended() -> None:
+    start = said("process_started", pid=42, start_time=1.5, boot_id="b")
+    running = ledger(start)
+    over = ledger(start, said("process_ended", attempt=1, exit_code=3))
+
+    assert (running.process, running.starts) == (Process(pid=42, started=1.5, boot_id="b"), 1)
+    assert (over.process, over.ended) == (None, (1, 3))
+    assert ledger(start, said("process_ended", exit_code=None)).ended is None
+
+
+def test_what_had_to_fail_before_has_been_seen_once_and_for_all() -> None:
+    assert ledger(said("checked_before"), moved("queues/global", "queues/agents/ann")).checked_before
+
+
+def test_an_intent_is_open_until_it_was_moved_or_is_void() -> None:
+    intents = [said("intend", 7), said("intend", 8), said("intend", 9)]
+    history = History().replay([*intents, moved("", "queues/global", 10, intent=7), said("void", 11, intent=9)])
+
+    assert list(history.intents) == [8]
+
+
+def test_the_next_number_is_above_every_number_there_is() -> None:
+    assert History().next_seq == 1
+    assert History().replay([moved(None, "queues/global", 9), moved(None, "queues/global", 4)]).next_seq == 10
+
+
+def test_the_instruction_is_taken_in_with_its_line_and_goes_from_phase_to_phase() -> None:
+    begun = {"seq": 1, "event": "intake_done", "mode": "swarm"}
+    history = History().replay([begun, {"seq": 2, "event": "phase", "phase": "executing"}])
+
+    assert (history.intake, history.phase) == (begun, "executing")
+    assert (History().intake, History().phase) == (None, "planning")
+
+
+def test_an_answer_is_remembered_by_its_key_and_a_wrong_file_until_it_is_mended() -> None:
+    line = {"seq": 1, "event": "answered", "key": "p|1", "path": "p", "reason": "no", "quarantined": True}
+    history = History().replay([line])
+
+    assert (history.answered, history.quarantined) == ({"p|1"}, {"p": "no"})
+    assert History().replay([line, {"seq": 2, "event": "mended", "path": "p"}]).quarantined == {}
+
+
+def test_a_manifest_that_was_refused_is_known_by_its_bytes() -> None:
+    line = {"seq": 1, "event": "answered", "key": "k", "path": "p", "refused_task": "a", "manifest_sha256": "m1"}
+
+    assert ledger(line).refused == "m1"
+
+
+def test_lines_of_a_newer_version_change_nothing_but_the_next_number() -> None:
+    history = History().replay([said("teleported", 5), {"seq": 6, "event": "rebalanced"}])
+
+    assert history.ledgers in ({}, {"a": Ledger()})
+    assert history.next_seq == 7
+
+
+@pytest.mark.xfail(strict=True, reason="history.py: a damaged line that is still JSON kills whoever reads the journal")
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"seq": 2, "event": "moved", "task_id": "a"},
+        moved(None, "tasks/nowhere", 2),
+        {"seq": 2, "event": "moved", "task_id": ["a"], "from": None, "to": "queues/global"},
+        moved(None, "queues/retry", 2, due="soon"),
+        said("accepted", 2),
+        said("process_started", 2),
+        {"seq": 2, "event": "phase"},
+    ],
+    ids=["no target", "no such state", "an id that is a list", "no time", "no manifest", "no pid", "no phase"],
+)
+def test_a_damaged_line_is_skipped_and_the_lines_around_it_count(line: Line) -> None:
+    assert ledger(TAKEN_IN, line, RELEASED).place == "queues/agents/ann"

@@ -1,0 +1,269 @@
+"""The picture in memory: after any sequence of moves every lookup says what one would find by walking everything."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cagents_fs.core.index import Work, add_tasks
+from cagents_fs.core.ordering import RANK
+from cagents_fs.model.files import Task
+from cagents_fs.model.states import FOLDERED, State, place_of
+from tests.support import builders as b
+
+NAMES = "abcdef"
+PLACES = [None, *(place_of(s, f) for s in State for f in (("ann", "bob") if s in FOLDERED else (None,)))]
+Step = tuple[str, str, str | None]  # what happens, to which task, where
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> list[Task]:
+    """A few tasks that wait for each other, for tasks that are not there, now and then in a circle."""
+    names = NAMES[: draw(st.integers(1, len(NAMES)))]
+    return [
+        b.task(
+            name,
+            *draw(st.lists(st.sampled_from([*names, "nobody"]), unique=True, max_size=2)),
+            priority=draw(st.sampled_from(tuple(RANK))),
+            assigned_agent=draw(st.sampled_from(["ann", "bob", None])),
+        )
+        for name in names
+    ]
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["put", "accept", "skip"]), st.sampled_from(NAMES), st.sampled_from(PLACES)), max_size=25
+)
+
+
+def step(made: Work, what: str, name: str, place: str | None) -> None:
+    record = made.records.get(name)
+    if record is None or record.satisfied:
+        return  # who is done stays done: `test_what_is_no_longer_done…` is about the other case
+    if what == "put":
+        made.put(record, place, 0.0)
+    elif what == "accept":
+        record.ledger.accepted = "m1"
+        made.refresh(record)
+    else:
+        record.ledger.skipped = True
+        made.refresh(record)
+
+
+def downstream(made: Work, lost: set[str]) -> dict[str, tuple[str, ...]]:
+    """Who waits for something lost, through any number of levels, by walking everything."""
+    found = {}
+    for name in made.records:
+        reached, border = set[str](), set(made.edges[name])
+        while border:
+            reached |= border
+            border = {t for one in border for t in made.edges.get(one, ())} - reached
+        if reached & lost:
+            found[name] = tuple(sorted(reached & lost))
+    return found
+
+
+def by_walking(made: Work, agent: str) -> list[str]:
+    """Priority first, then first in, first out."""
+    there = [r for r in made.records.values() if r.state is State.GLOBAL and (r.task.assigned_agent or "") == agent]
+    return [r.task.task_id for r in sorted(there, key=lambda r: (RANK[r.task.priority], r.arrived))]
+
+
+@settings(max_examples=250, deadline=None)
+@given(definitions(), STEPS)
+def test_after_any_moves_the_lookups_are_what_walking_everything_gives(
+    tasks: list[Task], steps: Sequence[Step]
+) -> None:
+    made = b.work(*tasks)
+    for what, name, place in steps:
+        step(made, what, name, place)
+        b.check(made)
+
+        lost = {t for t, r in made.records.items() if r.state in (State.FAILED, State.CANCELLED) and not r.satisfied}
+        missing = {t for edges in made.edges.values() for t in edges if t not in made.records}
+        assert made.causes() == downstream(made, lost | missing | set(made.circular))
+        for agent in ("ann", "bob", ""):
+            assert [r.task.task_id for r in made.best(agent)] == by_walking(made, agent)
+
+
+@settings(max_examples=100, deadline=None)
+@given(definitions(), STEPS, st.data())
+def test_tasks_that_are_added_one_by_one_give_the_same_lookups_as_all_at_once(
+    tasks: list[Task], steps: Sequence[Step], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(tasks)))
+    made = b.work(*tasks[:cut])
+    for what, name, place in steps:
+        step(made, what, name, place)
+
+    for one in tasks[cut:]:
+        add_tasks(made, [one])
+        made.put(made.records[one.task_id], "queues/waiting_on_dependencies", 0.0)
+        b.check(made)
+
+
+@pytest.mark.xfail(strict=True, reason="index.py refresh: what is no longer done does not take back who was ready")
+def test_what_is_no_longer_done_makes_those_wait_again_who_were_ready() -> None:
+    made = b.work(b.task("a"), b.task("z", "a"))
+    done = b.done(made, "a")
+    b.lies(made, "z", b.WAITING)
+    assert list(made.ready) == ["z"]
+
+    made.put(done, b.IN_PROGRESS, 0.0)
+
+    assert list(made.ready) == []
+    b.check(made)
+
+
+# -- one by one -------------------------------------------------------------------------------------------------------
+
+
+def test_only_verified_completion_stops_the_waiting() -> None:
+    made = b.work(b.task("a"), b.task("z", "a"))
+    b.lies(made, "z", b.WAITING)
+    record = b.lies(made, "a", b.COMPLETED)
+    assert (made.unmet["z"], list(made.ready)) == (1, [])
+
+    record.ledger.accepted = "m1"
+    made.refresh(record)
+
+    assert (made.unmet["z"], list(made.ready)) == (0, ["z"])
+
+
+def test_a_task_that_was_cancelled_without_a_skip_stops_nobodys_waiting() -> None:
+    made = b.work(b.task("a"), b.task("z", "a"))
+    b.lies(made, "z", b.WAITING)
+    record = b.lies(made, "a", b.CANCELLED)
+    assert made.unmet["z"] == 1
+
+    record.ledger.skipped = True
+    made.refresh(record)
+
+    assert made.unmet["z"] == 0
+
+
+def test_who_waits_is_touched_when_what_it_waits_for_is_done() -> None:
+    made = b.work(b.task("a"), b.task("z", "a"))
+    made.touched.clear()
+
+    b.done(made, "a")
+
+    assert set(made.touched) == {"a", "z"}
+
+
+def test_a_task_that_vanishes_for_a_moment_is_in_no_state_and_keeps_its_lookups_right() -> None:
+    made = b.work(b.task("a"))
+    record = b.lies(made, "a", b.queue())
+
+    made.put(record, None, 0.0)
+
+    assert record.state is None
+    assert made.at_agent["ann"] == {}
+    b.check(made)
+
+
+def test_entering_a_place_begins_everything_anew_and_staying_there_nothing() -> None:
+    made = b.work(b.task("a"))
+    record = b.lies(made, "a", b.IN_PROGRESS)
+    record.signs, record.stalled_s, record.alerted, arrived = 3, 5.0, True, record.arrived
+
+    made.put(record, b.IN_PROGRESS, 99.0)
+    assert (record.signs, record.stalled_s, record.alerted, record.arrived) == (3, 5.0, True, arrived)
+
+    made.put(record, b.queue(), 99.0)
+    assert (record.signs, record.stalled_s, record.alerted) == (0, None, False)
+    assert (record.entered_s, record.sign_s) == (99.0, 99.0)
+
+
+def test_the_best_is_the_most_urgent_then_who_came_first_and_who_left_is_not_there() -> None:
+    made = b.work(b.task("a"), b.task("c", priority="critical"), b.task("e"), b.task("l", priority="low"), b.task("x"))
+    for name in ("l", "x", "e", "a", "c"):
+        b.lies(made, name, b.GLOBAL)
+    b.lies(made, "x", b.queue())
+
+    assert [record.task.task_id for record in made.best("ann")] == ["c", "e", "a", "l"]
+
+
+def test_who_comes_back_to_the_queue_goes_to_its_end() -> None:
+    made = b.work(b.task("a"), b.task("c"))
+    for name, place in (("a", b.GLOBAL), ("c", b.GLOBAL), ("a", b.queue()), ("a", b.GLOBAL)):
+        b.lies(made, name, place)
+
+    assert [record.task.task_id for record in made.best("ann")] == ["c", "a"]
+
+
+def test_the_open_wave_is_the_first_in_which_something_is_left() -> None:
+    made = b.work(b.task("a"), b.task("m", "a"), b.task("z", "m"))
+    assert made.open_level() == 0
+
+    b.done(made, "a")
+    assert made.open_level() == 1
+
+    b.done(made, "m")
+    assert made.open_level() == 2
+
+
+def test_before_the_plan_is_taken_in_nothing_counts_as_missing() -> None:
+    made = b.work(b.task("a", "nobody"))
+    made.history.intake, intake = None, made.history.intake
+    assert made.causes() == {}
+
+    made.history.intake, made.doom_stale = intake, True
+    assert made.causes() == {"a": ("nobody",)}
+
+
+def test_tasks_of_a_circle_are_lost_to_each_other_and_to_those_behind_them() -> None:
+    made = b.work(b.task("a", "c"), b.task("c", "a"), b.task("z", "c"), b.task("free"))
+
+    assert made.causes() == {"a": ("a", "c"), "c": ("a", "c"), "z": ("a", "c")}
+
+
+def test_the_limit_of_the_plan_replaces_that_of_the_mode_upward_too() -> None:
+    assert b.work(b.task("a"), mode="sequential").limit(b.PLAIN.mode_limit) == 1
+    assert b.work(b.task("a"), mode="sequential", max_concurrent=7).limit(b.PLAIN.mode_limit) == 7
+
+
+def test_an_instruction_is_open_from_intake_to_its_end() -> None:
+    made = b.work(b.task("a"))
+    assert made.open
+
+    made.history.phase = "failed"
+    assert not made.open
+
+    made.history.phase, made.history.intake = "executing", None
+    assert not made.open
+
+
+def test_agents_at_work_are_counted_by_name_in_the_whole_tree() -> None:
+    one, other = b.work(b.task("a"), b.task("c"), name="inst_1"), b.work(b.task("a"), name="inst_2")
+    b.lies(one, "a", b.IN_PROGRESS)
+    b.lies(one, "c", b.UNDER_REVIEW, holder="bob")
+    b.lies(other, "a", b.IN_PROGRESS)
+    found = b.index(one, other)
+
+    assert (found.at_work("ann"), found.at_work("bob")) == (2, 0)
+    assert (found.agents_at_work(), found.agents_at_work(other)) == ({"ann"}, {"ann"})
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda made: made.ready.clear(),
+        lambda made: made.unmet.update(z=1),
+        lambda made: made.in_state[State.WAITING].clear(),
+        lambda made: made.at_agent["ann"].update(z=None),
+        lambda made: setattr(made.records["z"], "state", State.GLOBAL),
+    ],
+    ids=["ready", "unmet", "in_state", "at_agent", "state"],
+)
+def test_the_programs_own_check_sees_a_lookup_that_is_wrong(spoil: "b.Callable[[Work], None]") -> None:
+    made = b.work(b.task("a"), b.task("z"))
+    b.lies(made, "a", b.queue())
+    b.lies(made, "z", b.WAITING)
+    made.check()
+
+    spoil(made)
+
+    with pytest.raises(AssertionError):
+        made.check()
