@@ -16,7 +16,8 @@ from cagents_fs.model.layout import INSTRUCTION_FOLDERS, PLAN, TREE_FOLDERS
 from cagents_fs.plans import judge
 from cagents_fs.store import tree
 from cagents_fs.store.disk import make_folders, put
-from cagents_fs.store.dump import dump
+from cagents_fs.store.dump import END, dump
+from cagents_fs.store.reading import has_end_marker
 from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
 
 SCHEMAS = "_system/schemas"
@@ -108,12 +109,17 @@ def submit(root: str, plan_path: str, wanted: str | None = None) -> Submitted:
             dump({"instruction_id": instruction, **whole}).encode(),
             durable=True,
         )
-        put(os.path.join(folder, PLAN), data, durable=True)
+        put(os.path.join(folder, PLAN), _ended(data), durable=True)
     except OSError as error:
         raise StorageError(
             f"cannot write {error.filename or root}: {error.strerror}; free the way, submit again"
         ) from error
     return Submitted(instruction, tuple(task.task_id for task in judged.plan.tasks), judged.mode, judged.warnings)
+
+
+def _ended(data: bytes) -> bytes:
+    """The plan with the mark that says it is whole: then no reader has to wait whether more of it comes."""
+    return data if has_end_marker(data) else data + (b"" if data.endswith(b"\n") else b"\n") + END.encode()
 
 
 def _read(path: str) -> bytes:

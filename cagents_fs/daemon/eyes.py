@@ -55,7 +55,7 @@ class Eyes:
         self.index.works[instruction] = loaded.work
         if old is not None:
             self._carry_over(old, loaded.work)
-            self.plan_eyes.forget_requests(instruction)  # what was asked and not carried out is still there
+            self.plan_eyes.forget(instruction)  # what was seen and not carried out is still there
         for record in loaded.work.records.values():
             record.entered_s = record.sign_s = now.s
         self.watch(loaded.work)

@@ -193,9 +193,9 @@ class PlanEyes:
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    def forget_requests(self, instruction: str) -> None:
-        """Read the requests of an instruction again."""
-        folder = os.path.join(self.root, instruction, "requests") + os.sep
+    def forget(self, instruction: str) -> None:
+        """Read the plan, the further tasks and the requests of an instruction again."""
+        folder = os.path.join(self.root, instruction) + os.sep
         for path in [path for path in self._judged if path.startswith(folder)]:
             del self._judged[path]
 

@@ -63,7 +63,7 @@ class Service:
             self.lock.take(our_facts(__version__, boot_id(), iso(time.time())))
             self._wire()
         except OSError as error:
-            raise StorageError(storage_text(error, self.root)) from error
+            raise StorageError(storage_text(error, self.root, trying="nothing was done")) from error
         return self
 
     def _wire(self) -> None:

@@ -45,9 +45,9 @@ class Trouble:
             self.said = ""
 
 
-def storage_text(error: OSError | StorageError, root: str) -> str:
+def storage_text(error: OSError | StorageError, root: str, *, trying: str = "nothing was lost, we try again") -> str:
     """One line: what the file system refuses, where, and what to do."""
     if isinstance(error, StorageError):
         return error.message
     advice = ADVICE.get(error.errno or 0, "look at the disk")
-    return f"{error.filename or root}: {error.strerror or error}; nothing was lost, we try again: {advice}"
+    return f"{error.filename or root}: {error.strerror or error}; {trying}: {advice}"

@@ -10,7 +10,7 @@ from cagents_fs.model.layout import MANIFEST, SYNONYMS
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.store import definitions
-from cagents_fs.store.disk import Outcome, create, exchange, put, rename_noreplace, write_all
+from cagents_fs.store.disk import Outcome, create, put, rename_noreplace, swap_in
 from cagents_fs.store.dump import dump, edit
 from cagents_fs.store.yaml import Unreadable
 
@@ -91,24 +91,9 @@ class Renames:
         except Unreadable:
             return  # somebody damaged the file; what counts stands in the journal and the definition
         if new != old:
-            self._replace(path, new)
-
-    def _replace(self, path: str, data: bytes) -> None:
-        """Put new content under a name that must still be there: a file that was moved away does not come back."""
-        folder, name = os.path.split(path)
-        temporary = os.path.join(folder, f".{name}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        try:
-            write_all(descriptor, data)
-            if self._durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if exchange(temporary, path) is Outcome.GONE:
-            os.unlink(temporary)
-            raise LostRace(f"{name} was moved away from {folder}")
-        os.unlink(temporary)
-        self._changed(folder)
+            if swap_in(path, new, durable=self._durable) is Outcome.GONE:
+                raise LostRace(f"{task_id} was moved away from {place}")
+            self._changed(os.path.dirname(path))
 
     def _sweep(self, task_id: str, attempt: int, late_work_but: frozenset[str] | None) -> None:
         """Put aside what an attempt left behind; a manifest that is none of those known is late work: nothing moves."""

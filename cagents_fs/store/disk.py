@@ -74,14 +74,7 @@ def put(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> None:
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, mode)
-    try:
-        write_all(descriptor, data)
-        if durable:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _write_new(temporary, data, durable=durable, mode=mode)
     os.rename(temporary, path)
     if durable:
         sync_folder(folder)
@@ -91,17 +84,34 @@ def create(path: str, data: bytes, *, durable: bool) -> Outcome:
     """Like `put`, but never replaces. The caller syncs the folder, once for many."""
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
-        write_all(descriptor, data)
-        if durable:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _write_new(temporary, data, durable=durable)
     outcome = rename_noreplace(temporary, path)
     if outcome is Outcome.TAKEN:
         os.unlink(temporary)
     return outcome
+
+
+def swap_in(path: str, data: bytes, *, durable: bool) -> Outcome:
+    """Put new content under a name that must still be there: GONE if it is not, and then nothing has changed."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.tmp")
+    _write_new(temporary, data, durable=durable)
+    outcome = exchange(temporary, path)
+    os.unlink(temporary)  # the old content, or, where the name was gone, the new one
+    return outcome
+
+
+def _write_new(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+    except OSError as error:
+        error.filename = error.filename or path  # `write` does not say where
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

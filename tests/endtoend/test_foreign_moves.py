@@ -1,7 +1,5 @@
 """A person with `mv` is a legitimate writer, and cannot break the table."""
 
-import shutil
-
 from tests.support.tree import Instruction, Tree, a_task, as_yaml, eventually, met, publish
 
 WAITING = "queues/waiting_on_dependencies"
@@ -136,7 +134,7 @@ def test_a_copy_among_the_completed_releases_nobody_and_is_kept_in_quarantine(tr
         instruction.claim("t1")
         instruction.tells("moved", "tasks/in_progress")
         held = instruction.path / "tasks" / "in_progress" / "t1.yaml"
-        shutil.copy(held, instruction.path / "tasks" / "completed" / "t1.yaml")
+        publish(instruction.path / "tasks" / "completed" / "t1.yaml", held.read_bytes())
 
         instruction.reaches("t1", "tasks/in_progress")
         eventually(lambda: held.read_bytes() in instruction.quarantined(), saying=instruction.tail)

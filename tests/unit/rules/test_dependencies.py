@@ -1,0 +1,180 @@
+"""What may start now, and what can start no more?"""
+
+import pytest
+
+from cagents_fs.core.index import Work
+from cagents_fs.model.actions import Action, Move
+from cagents_fs.model.states import NOT_STARTED, State, place_of
+from cagents_fs.rules import dependencies
+from tests.support import builders as b
+
+QUEUES = [b.GLOBAL, b.queue(), "queues/domains/software"]
+
+
+def decided(made: Work) -> list[Action]:
+    return b.decided(dependencies.decide, b.index(made))
+
+
+def chain() -> Work:
+    """m waits for a, z for m."""
+    return b.work(b.task("a"), b.task("m", "a"), b.task("z", "m"))
+
+
+def test_a_task_is_freed_when_the_last_of_those_it_waits_for_is_verified() -> None:
+    made = b.work(b.task("a"), b.task("c"), b.task("z", "a", "c"))
+    b.done(made, "a")
+    b.lies(made, "c", b.IN_PROGRESS)
+    b.lies(made, "z", b.WAITING)
+    assert decided(made) == []
+
+    b.done(made, "c")
+    move = b.only_move(decided(made))
+    assert (move.task_id, move.target, move.reason) == ("z", b.GLOBAL, "dependencies met")
+
+
+def test_completed_by_somebody_else_and_not_yet_judged_frees_nobody() -> None:
+    made = chain()
+    b.lies(made, "a", b.COMPLETED, journal=b.IN_PROGRESS)
+    b.lies(made, "m", b.WAITING)
+
+    assert decided(made) == []
+
+
+def test_a_task_that_was_skipped_frees_those_who_wait_for_it() -> None:
+    made = chain()
+    b.lies(made, "a", b.CANCELLED, skipped=True)
+    b.lies(made, "m", b.WAITING)
+
+    assert b.moves(decided(made)) == [("m", b.WAITING, b.GLOBAL)]
+
+
+@pytest.mark.parametrize("place", QUEUES)
+def test_a_queued_task_that_has_to_wait_after_all_goes_back_to_the_waiting(place: str) -> None:
+    made = chain()
+    b.lies(made, "a", b.IN_PROGRESS)
+    b.lies(made, "m", place)
+
+    move = b.only_move(decided(made))
+
+    assert (move.source, move.target, move.reason) == (place, b.WAITING, "waits for a")
+
+
+@pytest.mark.parametrize("place", [b.IN_PROGRESS, b.UNDER_REVIEW, b.COMPLETED])
+def test_what_has_started_is_left_alone(place: str) -> None:
+    made = chain()
+    b.lies(made, "a", b.IN_PROGRESS)
+    b.lies(made, "m", place)
+
+    assert decided(made) == []
+
+
+def test_a_task_from_tasks_pending_is_sorted_in_and_told_what_it_waits_for() -> None:
+    made = b.work(b.task("a"), b.task("z", *(f"t{n}" for n in range(7))), *(b.task(f"t{n}") for n in range(7)))
+    for name in made.records:
+        b.lies(made, name, b.PENDING)
+
+    found = {m.task_id: m for m in decided(made) if isinstance(m, Move)}
+
+    assert (found["a"].target, found["a"].reason) == (b.GLOBAL, "nothing blocks it")
+    assert (found["z"].target, found["z"].reason) == (b.WAITING, "waits for t0, t1, t2, t3, t4 and 2 more")
+
+
+def test_a_failure_blocks_everything_downstream_at_once_and_names_the_cause() -> None:
+    made = chain()
+    b.lies(made, "a", b.FAILED)
+    b.lies(made, "m", b.WAITING)
+    b.lies(made, "z", b.WAITING)
+
+    found = {m.task_id: m for m in decided(made) if isinstance(m, Move)}
+
+    assert {name: move.target for name, move in found.items()} == {"m": b.BLOCKED, "z": b.BLOCKED}
+    assert found["z"].reason == "blocked by a"
+    assert found["z"].facts == {"blocked_by": ["a"]}
+    assert found["z"].edit_after == {"blocked_by": ["a"]}
+
+
+@pytest.mark.parametrize("state", sorted(NOT_STARTED | {State.RETRY}))
+def test_whatever_has_not_started_is_blocked_when_its_cause_is_lost(state: State) -> None:
+    made = chain()
+    b.lies(made, "a", b.CANCELLED)
+    place = place_of(state, "ann" if state in (State.AGENTS, State.DOMAINS) else None)
+    b.lies(made, "m", place)
+
+    assert b.moves(decided(made)) == [("m", place, b.BLOCKED)]
+
+
+@pytest.mark.parametrize("place", [b.IN_PROGRESS, b.UNDER_REVIEW, b.COMPLETED, b.FAILED])
+def test_what_has_started_is_not_blocked_by_a_late_failure(place: str) -> None:
+    made = chain()
+    b.lies(made, "a", b.FAILED)
+    b.lies(made, "m", place)
+
+    assert decided(made) == []
+
+
+def test_a_missing_task_blocks_those_who_wait_for_it_once_the_plan_is_taken_in() -> None:
+    made = b.work(b.task("a", "nobody"))
+    b.lies(made, "a", b.WAITING)
+    made.history.intake, intake = None, made.history.intake
+    assert decided(made) == []
+
+    made.history.intake, made.doom_stale = intake, True
+    assert b.only_move(decided(made)).reason == "blocked by nobody"
+
+
+def test_the_tasks_of_a_circle_are_blocked_and_the_others_go_on() -> None:
+    made = b.work(b.task("a", "c"), b.task("c", "a"), b.task("free"))
+    for name in ("a", "c"):
+        b.lies(made, name, b.WAITING)
+    b.lies(made, "free", b.PENDING)
+
+    assert sorted(b.moves(decided(made))) == [
+        ("a", b.WAITING, b.BLOCKED),
+        ("c", b.WAITING, b.BLOCKED),
+        ("free", b.PENDING, b.GLOBAL),
+    ]
+
+
+def test_when_the_cause_goes_away_the_blocked_are_freed_to_wait_or_to_start() -> None:
+    made = chain()
+    record = b.lies(made, "a", b.FAILED)
+    b.lies(made, "m", b.BLOCKED, blocked_by=("a",))
+    b.lies(made, "z", b.BLOCKED, blocked_by=("a",))
+    assert decided(made) == []
+
+    record.ledger.accepted = "m1"
+    b.lies(made, "a", b.COMPLETED)
+    found = {m.task_id: m for m in decided(made) if isinstance(m, Move)}
+
+    assert {name: move.target for name, move in found.items()} == {"m": b.GLOBAL, "z": b.WAITING}
+    assert found["m"].reason == "no longer blocked by a"
+    assert found["m"].edit_before == {"blocked_by": None}
+
+
+def test_a_task_stays_blocked_while_one_of_two_causes_is_left() -> None:
+    made = b.work(b.task("a"), b.task("c"), b.task("z", "a", "c"))
+    b.lies(made, "a", b.FAILED)
+    b.lies(made, "c", b.FAILED)
+    b.lies(made, "z", b.BLOCKED, blocked_by=("a", "c"))
+
+    b.done(made, "a")
+
+    assert decided(made) == []
+
+
+def test_what_somebody_else_is_moving_is_left_to_the_rule_of_foreign_moves() -> None:
+    made = chain()
+    b.lies(made, "a", b.FAILED)
+    b.lies(made, "m", b.WAITING, journal=b.GLOBAL)
+
+    assert decided(made) == []
+
+
+def test_only_what_was_touched_is_looked_at() -> None:
+    made = chain()
+    b.lies(made, "a", b.IN_PROGRESS)
+    b.lies(made, "m", b.GLOBAL)
+    made.causes()
+    made.touched.clear()
+
+    assert decided(made) == []
