@@ -5,6 +5,7 @@ A hint names one path; a full look names all of them. Both end in the same metho
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.answering import answer
@@ -108,17 +109,23 @@ class Eyes:
     # -- hints ----------------------------------------------------------------------------------------------------
 
     def take(self, hints: Iterable[Hint], now: Now) -> Iterator[Action]:
-        """Look where hints point."""
+        """Look where hints point: at what came, then at what went, then once at all that many hints were about."""
+        batch = _Batch()
         for hint in dict.fromkeys(hints):
-            relative = os.path.relpath(hint.path, self.root)
-            if relative.startswith(CONFIG):
-                continue  # the service compares the configuration before every turn
-            yield from self._take(hint, relative, identify(relative), now)
+            relative = hint.path[len(self.root) + 1 :]
+            if not relative.startswith(CONFIG):  # the service compares the configuration before every turn
+                yield from self._take(hint, relative, identify(relative), batch, now)
+        for work, spot, hint in batch.went:  # most of these came elsewhere, and that has been seen by now
+            yield from self._task(work, spot, hint, now)
+        for (instruction, task_id), renamed in batch.outputs.items():
+            self.work_eyes.output(self.index.works[instruction], task_id, now, renamed=renamed)
+        for instruction in batch.looks:
+            yield from self.look(self.index.works[instruction], now)
 
-    def _take(self, hint: Hint, relative: str, spot: Spot, now: Now) -> Iterator[Action]:
+    def _take(self, hint: Hint, relative: str, spot: Spot, batch: "_Batch", now: Now) -> Iterator[Action]:
         parts = relative.split("/")
         if spot.kind == "other" and hint.folder and len(parts) <= 4:
-            yield from self._folder(parts, hint, now)
+            yield from self._folder(parts, hint, batch, now)
             return
         work = self.index.works.get(spot.instruction or "")
         if work is None:
@@ -126,10 +133,12 @@ class Eyes:
         if hint.renamed:
             self.settling.was_renamed(hint.path)
         match spot.kind:
-            case "task":
+            case "task" if os.path.lexists(hint.path):
                 yield from self._task(work, spot, hint, now)
+            case "task":
+                batch.went.append((work, spot, hint))
             case "manifest" | "output":
-                self.work_eyes.output(work, spot.task or "", now, renamed=hint.renamed)
+                batch.output(work.id, spot.task or "", renamed=hint.renamed)
             case "heartbeat":
                 yield from self.beat_eyes.heartbeat(work, spot.name, now)
             case "plan" | "instruction":
@@ -141,7 +150,7 @@ class Eyes:
                 if len(parts) >= 3 and parts[1] in ("tasks", "queues"):
                     self.scanner.forget(os.path.join(self.root, work.id))
 
-    def _folder(self, parts: list[str], hint: Hint, now: Now) -> Iterator[Action]:
+    def _folder(self, parts: list[str], hint: Hint, batch: "_Batch", now: Now) -> Iterator[Action]:
         """A folder came or went: of an instruction, of a queue, of a task's output."""
         name = parts[0]
         if name not in self.index.works:
@@ -149,15 +158,12 @@ class Eyes:
                 self.watcher.add(os.path.join(self.root, name))
                 if tree.has_anything(self.root, name):
                     yield from self.open(name, now)
-            return
-        work = self.index.works[name]
-        if parts[1:2] == ["outputs"] and len(parts) in (3, 4):
-            self.work_eyes.output(work, parts[-1], now, renamed=hint.renamed)
+        elif parts[1:2] == ["outputs"] and len(parts) in (3, 4):
+            batch.output(name, parts[-1], renamed=hint.renamed)
         elif parts[1:2] == ["heartbeats"]:
-            yield from self.beat_eyes.heartbeats(work, now)
+            yield from self.beat_eyes.heartbeats(self.index.works[name], now)
         else:
-            self.watch(work)
-            yield from self.look(work, now)
+            batch.looks[name] = None
 
     # -- settling -------------------------------------------------------------------------------------------------
 
@@ -230,6 +236,8 @@ class Eyes:
             yield from self._relocate(work, record, now)
             if record.place is None:
                 record.absent += 1
+                if record.absent == 1:
+                    self._look_soon(now)
                 if record.absent == 2:
                     yield missing(work, record)
 
@@ -246,10 +254,12 @@ class Eyes:
         record = work.records.get(spot.task)
         there = os.path.lexists(os.path.join(self.root, work.id, spot.place, spot.name))
         if record is not None:
-            as_known = record.place == spot.place if there else self._lies(work, record)
-            if not as_known:  # our own renames come back as events too, and change nothing
+            lies = self._lies(work, record)
+            if there and not lies:
+                self._lies_at(work, record, spot.place, now)
+            elif not lies or (there and record.place != spot.place):
                 yield from self._relocate(work, record, now)
-            elif there:
+            elif there:  # our own renames come back as events too, and change nothing
                 written = not hint.renamed or now.s - record.entered_s > OURS_S
                 yield from self.plan_eyes.task_file(work, record, new=written)
         elif there:
@@ -274,10 +284,31 @@ class Eyes:
             yield from self.plan_eyes.double(work, task_id, first, rest)
         self._doubles[work.id, task_id] = rest
         if rest:
-            self.scanner.forget(os.path.join(self.root, work.id))
-        work.put(record, first, now.s)
+            self._look_soon(now)
+        self._lies_at(work, record, first, now)
+
+    def _look_soon(self, now: Now) -> None:
+        """What was seen may be half of a rename; whether it stays so is seen at a second look."""
+        soon_s = now.s + max(0.1, min(self.policy().scan_interval_s, self.policy().settle_s))
+        self.plan_eyes.wake_s = soon_s if self.plan_eyes.wake_s is None else min(soon_s, self.plan_eyes.wake_s)
+
+    def _lies_at(self, work: Work, record: Record, place: str, now: Now) -> None:
+        work.put(record, place, now.s)
         if record.state in (State.IN_PROGRESS, State.COMPLETED) and not record.settled:
             self.work_eyes.entered(work, record, now)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What several hints may be about, to be looked at once."""
+
+    went: list[tuple[Work, Spot, Hint]] = field(default_factory=list)
+    outputs: dict[tuple[str, str], bool] = field(default_factory=dict)
+    looks: dict[str, None] = field(default_factory=dict)
+
+    def output(self, instruction: str, task_id: str, *, renamed: bool) -> None:
+        """Something changed in the output of a task; `renamed`: as far as we saw, by a rename into place."""
+        self.outputs[instruction, task_id] = self.outputs.get((instruction, task_id), False) or renamed
 
 
 def _bearer(place: str) -> str | None:

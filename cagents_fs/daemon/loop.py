@@ -113,7 +113,7 @@ class Loop:
         yield from self.eyes.look_everywhere(now)
         self.look_cost_s = time.monotonic() - begun_s
         interval_s = self.policy().scan_interval_s
-        if self.eyes.watcher.alive and not self.eyes.watcher.trouble:
+        if self.eyes.watcher.hears:
             interval_s = max(interval_s, 200 * self.look_cost_s)
         self.look_s = now.s + interval_s
 

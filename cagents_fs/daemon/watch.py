@@ -64,6 +64,7 @@ class Watcher:
         self._heard: deque[Hint] = deque()
         self._watched: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
         self._overflow = False
+        self._events = 0
         self._lock = threading.Lock()
         self._inotify: InotifyFD | None = None
         if events:
@@ -81,6 +82,11 @@ class Watcher:
     def alive(self) -> bool:
         """Whether events can arrive at all."""
         return self._inotify is not None and self._inotify.is_alive()
+
+    @property
+    def hears(self) -> bool:
+        """Whether events have been seen to arrive, from everything that is to be watched."""
+        return self.alive and self.trouble is None and self._events > 0
 
     def supervise(self) -> bool:
         """Start again what has died. Returns whether everything has to be added and looked at once more."""
@@ -123,6 +129,7 @@ class Watcher:
     def hint(self, hint: Hint) -> None:
         """Called from watchdog's thread."""
         self._heard.append(hint)
+        self._events += 1
         self.wake()
 
     def dropped(self, path: str) -> None:

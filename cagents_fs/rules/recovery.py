@@ -2,42 +2,59 @@
 
 from collections.abc import Iterator
 
-from cagents_fs.core.index import Index, Work
+from cagents_fs.core.history import Line
+from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.actions import Action, Note, Recognise
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
+
+NO_FACTS = frozenset({"seq", "time", "event", "task_id", "from", "to", "attempt", "agent", "reason", "edit"})
 
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which intents have no outcome yet?"""
     for work in index.works.values():
-        for seq, line in tuple(work.history.intents.items()):
-            yield _complete(work, seq, dict(line))
+        chains: dict[str, list[tuple[int, Line]]] = {}
+        for seq, line in sorted(work.history.intents.items()):
+            chains.setdefault(line["task_id"], []).append((seq, line))
+        for task_id, chain in chains.items():
+            record = work.records.get(task_id)
+            done = _how_many_happened(record.place if record else None, [line for _, line in chain])
+            for number, (seq, line) in enumerate(chain):
+                yield _moved(work, record, seq, line) if record and number < done else _void(work, record, seq, line)
 
 
-def _complete(work: Work, seq: int, line: dict[str, object]) -> Action:
-    task_id = str(line["task_id"])
-    record = work.records.get(task_id)
-    source, target = str(line["from"]), str(line["to"])
-    if record is None or record.place in (None, source):
-        return Note(
-            instruction=work.id,
-            event="void",
-            task_id=task_id,
-            attempt=record.ledger.attempt if record else None,
-            reason=f"a crash came before the move to {target}",
-            facts={"intent": seq},
-        )
-    keys = ("seq", "time", "event", "task_id", "from", "to", "attempt", "agent", "reason", "edit")
-    edit = line.get("edit")
+def _how_many_happened(place: str | None, chain: list[Line]) -> int:
+    """A turn may intend several moves of one task: those up to where its file lies now have happened, in this order.
+
+    Where it lies at none of them, somebody has moved it on since; then all have happened.
+    """
+    if place is None or place == chain[0]["from"]:
+        return 0
+    reached = [number for number, line in enumerate(chain, start=1) if line["to"] == place]
+    return reached[-1] if reached else len(chain)
+
+
+def _void(work: Work, record: Record | None, seq: int, line: Line) -> Note:
+    return Note(
+        instruction=work.id,
+        event="void",
+        task_id=line["task_id"],
+        attempt=record.ledger.attempt if record else None,
+        reason=f"a crash came before the move to {line['to']}",
+        facts={"intent": seq},
+    )
+
+
+def _moved(work: Work, record: Record, seq: int, line: Line) -> Recognise:
     return Recognise(
         instruction=work.id,
-        task_id=task_id,
-        source=source,
-        target=target,
-        reason=f"{line['reason']}",
-        attempt=int(str(line["attempt"])),
-        agent=str(line["agent"]) if line.get("agent") else None,
-        facts={**{k: v for k, v in line.items() if k not in keys}, "intent": seq},
-        edit_after=edit if isinstance(edit, dict) and record.place == target else {},
+        task_id=line["task_id"],
+        source=line["from"],
+        target=line["to"],
+        reason=line["reason"],
+        attempt=line["attempt"],
+        agent=line.get("agent"),
+        facts={**{key: value for key, value in line.items() if key not in NO_FACTS}, "intent": seq},
+        edit_after=line.get("edit", {}) if record.place == line["to"] else {},
     )

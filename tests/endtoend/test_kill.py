@@ -2,20 +2,29 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support.journal import Journal, state_files
-from tests.support.tree import Document, Instruction, Running, Tree, as_yaml, entry, eventually, load
+from tests.support.shared import made_once
+from tests.support.tree import Document, Instruction, Running, Tree, as_yaml, eventually, load
+
+pytestmark = pytest.mark.timeout(120)
 
 SEED = 20260110
 LAYERS, WIDTH = 5, 8
 KILLS = 10
+FAST = {"settle_seconds": 0.2, "scan_interval": 0.5}
 SOON = {"retry_logic": {"backoff_strategy": {"base_delay": "0.2 seconds", "jitter": False}}}
+# Whoever works on a task holds a lock, so that two at once would be seen, whatever the journal says.
+ALONE = 'exec 9>>"$CAGENTS_TASK.lock"; flock -n 9 || echo "$CAGENTS_TASK" >> doubled.txt'
+WRITES = 'echo "$CAGENTS_TASK" >> "$CAGENTS_OUTPUT/line.txt"; echo "$CAGENTS_TASK" > "$CAGENTS_OUTPUT/whole.txt"'
 
 
 def job(task_id: str, command: str, needs: Iterable[str] = (), **fields: object) -> Document:
@@ -36,33 +45,32 @@ def layered() -> list[Document]:
     for layer in range(LAYERS):
         for at in range(WIDTH):
             needs = [f"t{layer - 1}{(at + step) % WIDTH}" for step in (0, 3)] if layer else []
-            sleep = f"sleep {chance.uniform(0.05, 0.3):.2f}"
-            tasks.append(job(f"t{layer}{at}", f'{sleep}; echo "$CAGENTS_TASK" >> "$CAGENTS_OUTPUT/line.txt"', needs))
+            command = f"{ALONE}; sleep {chance.uniform(0.05, 0.3):.2f}; {WRITES}"
+            tasks.append(job(f"t{layer}{at}", command, needs))
     return tasks
 
 
-def edges(tasks: list[Document]) -> dict[str, list[str]]:
-    return {task["task_id"]: task["dependencies"] for task in tasks}
+NAMES = [task["task_id"] for task in layered()]
 
 
-def outcome(instruction: Instruction) -> dict[str, tuple[str, int, object]]:
-    """Of each task: where it lies, the attempt that was accepted, and the artifacts with their checksums."""
-    accepted = {line["task_id"]: line["attempt"] for line in Journal.of(instruction.path).events("accepted")}
-    found = {}
-    for place, task in state_files(instruction.path):
-        artifacts = load(instruction.output(task) / "manifest.yaml")["artifacts"]
-        sums = sorted((one["path"], one["size_bytes"], one["checksum"]) for one in artifacts)
-        found[task] = (place, accepted[task], sums)
-    return found
+def artifacts(instruction: Instruction, name: str) -> dict[str, tuple[int, str]]:
+    """For each task that handed in a file of this name: its size and checksum, as the manifest says."""
+    manifests = {
+        task: load(instruction.output(task) / "manifest.yaml") for _place, task in state_files(instruction.path)
+    }
+    return {
+        task: (entry["size_bytes"], entry["checksum"])
+        for task, manifest in manifests.items()
+        for entry in manifest["artifacts"]
+        if entry["name"] == name
+    }
 
 
-def check_nobody_was_doubled(tree: Tree, instruction: Instruction, tasks: list[Document]) -> None:
-    journal = Journal.of(instruction.path)
-    journal.check()
-    journal.check_processes()
-    journal.check_order(edges(tasks))
-    assert journal.accepted() == {task["task_id"]: 1 for task in tasks}
+def nobody_is_left(tree: Tree) -> None:
     eventually(lambda: tree.agents_at_work() == [], saying=lambda: f"still there: {tree.agents_at_work()}")
+
+
+# -- the daemon ----------------------------------------------------------------------------------------------------------
 
 
 def size(path: Path) -> int:
@@ -78,62 +86,158 @@ def holds(tree: Tree, running: Running) -> bool:
 def kill_after(tree: Tree, instruction: Instruction, running: Running, grown: int) -> None:
     """Kill the daemon once it has the tree and has made the journal longer by so many bytes."""
     journal = instruction.path / "journal.jsonl"
-    plan_there = instruction.path / "workflow" / "plan.yaml"
+    submitted = instruction.path / "workflow" / "plan.yaml"
     before, deadline = size(journal), time.monotonic() + 30
-    while not (holds(tree, running) and plan_there.exists() and size(journal) - before >= grown):
+    while not (holds(tree, running) and submitted.exists() and size(journal) - before >= grown):
         assert running.popen.poll() is None, f"it ended before it could be killed: {running.said()}"
         assert time.monotonic() < deadline, f"not within 30 s: {running.said()} {instruction.tail()}"
         time.sleep(0.001)
     running.kill()
 
 
-@pytest.mark.timeout(120)
-def test_killing_the_daemon_ten_times_changes_nothing_in_the_outcome(tree: Tree) -> None:
-    tasks = layered()
-    tree.ok("run", plan(tree, "calm", tasks), "--id", "calm")
-    calm, wild = Instruction(tree, "calm"), Instruction(tree, "wild")
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """The same plan, carried out once in peace and once with a daemon that is killed ten times."""
+
+    tree: Tree
+
+    @property
+    def calm(self) -> Instruction:
+        return Instruction(self.tree, "calm")
+
+    @property
+    def wild(self) -> Instruction:
+        return Instruction(self.tree, "wild")
+
+
+def carry_out(tree: Tree) -> Document:
     chance = random.Random(SEED)
     moments = [0, 0, *(chance.randrange(1, 9_000) for _ in range(KILLS - 2))]  # twice while it still recovers
     chance.shuffle(moments)
-    print(f"seed {SEED}: killed when the journal had grown by {moments} bytes")
-
-    running = tree.start("run", plan(tree, "wild", tasks), "--id", "wild")
+    print(f"seed {SEED}: killed when it had written {moments} bytes of journal")
+    tree.ok("run", plan(tree, "calm", layered()), "--id", "calm")
+    wild = Instruction(tree, "wild")
+    running = tree.start("run", plan(tree, "wild", layered()), "--id", "wild")
     for moment in moments:
         kill_after(tree, wild, running, moment)
         running = tree.start("run", "--resume", "wild")
-
-    assert running.popen.wait(timeout=60) == 0, running.said()
-    check_nobody_was_doubled(tree, wild, tasks)
-    assert outcome(wild) == outcome(calm)
-    for task in edges(tasks):
-        assert (wild.output(task) / "line.txt").read_text() == f"{task}\n", "its work was done twice"
+    return {"workspace": str(tree.workspace), "code": running.popen.wait(timeout=60), "said": running.said()}
 
 
-def test_a_run_that_nobody_disturbs_starts_each_agent_once(tree: Tree) -> None:
-    """What the outcome is compared with."""
-    tasks = layered()
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Twice:
+    def make(folder: Path) -> Document:
+        tree = Tree(folder / "work")
+        shutil.copytree(template, tree.root)
+        tree.configure("daemon.yaml", FAST)
+        try:
+            return carry_out(tree)
+        finally:
+            tree.end_everything()
 
-    tree.ok("run", plan(tree, "calm", tasks), "--id", "calm")
+    made = made_once(tmp_path_factory, "killed", make)
+    assert made["code"] == 0, made["said"]
+    return Twice(Tree(Path(made["workspace"])))
 
-    calm = Instruction(tree, "calm")
-    check_nobody_was_doubled(tree, calm, tasks)
-    started = Journal.of(calm.path).by_task("process_started")
-    assert {task: len(lines) for task, lines in started.items()} == dict.fromkeys(edges(tasks), 1)
-    line = {task: entry("line.txt", f"{task}\n".encode()) for task in edges(tasks)}
-    assert outcome(calm) == {
-        task: ("tasks/completed", 1, [(one["path"], one["size_bytes"], one["checksum"])]) for task, one in line.items()
-    }
+
+@pytest.mark.parametrize("name", ["calm", "wild"])
+def test_killed_ten_times_or_not_everything_is_completed_in_the_first_attempt(twice: Twice, name: str) -> None:
+    instruction = Instruction(twice.tree, name)
+
+    assert state_files(instruction.path) == [("tasks/completed", task) for task in sorted(NAMES)]
+    accepted = {line["task_id"]: line["attempt"] for line in instruction.events("accepted")}
+    assert accepted == dict.fromkeys(NAMES, 1)
+
+
+@pytest.mark.parametrize("name", ["calm", "wild"])
+def test_killed_ten_times_or_not_each_change_of_state_is_in_the_journal_once(twice: Twice, name: str) -> None:
+    journal = Journal.of(Instruction(twice.tree, name).path)
+
+    journal.check()
+
+    assert journal.accepted() == dict.fromkeys(NAMES, 1)
+    assert {task: moves[-1][1] for task, moves in journal.moves().items()} == dict.fromkeys(NAMES, "tasks/completed")
+
+
+@pytest.mark.parametrize("name", ["calm", "wild"])
+def test_killed_ten_times_or_not_nobody_is_accused(twice: Twice, name: str) -> None:
+    """Whoever moved what was moved, it was the daemon."""
+    assert Instruction(twice.tree, name).events("finding") == []
+
+
+@pytest.mark.parametrize("name", ["calm", "wild"])
+def test_killed_ten_times_or_not_every_dependency_is_respected(twice: Twice, name: str) -> None:
+    edges = {task["task_id"]: task["dependencies"] for task in layered()}
+
+    Journal.of(Instruction(twice.tree, name).path).check_order(edges)
+
+
+@pytest.mark.parametrize("name", ["calm", "wild"])
+def test_killed_ten_times_or_not_never_two_agents_work_on_one_task(twice: Twice, name: str) -> None:
+    Journal.of(Instruction(twice.tree, name).path).check_processes()
+    assert not (twice.tree.workspace / "doubled.txt").exists()
+
+
+def test_killed_ten_times_no_process_is_left(twice: Twice) -> None:
+    nobody_is_left(twice.tree)
+
+
+def test_killed_ten_times_the_artifacts_are_those_of_a_calm_run(twice: Twice) -> None:
+    calm, wild = artifacts(twice.calm, "whole.txt"), artifacts(twice.wild, "whole.txt")
+
+    assert wild == calm
+    assert list(wild) == sorted(NAMES)
+
+
+def test_killed_ten_times_nothing_that_was_written_once_stands_there_twice(twice: Twice) -> None:
+    assert artifacts(twice.wild, "line.txt") == artifacts(twice.calm, "line.txt")
+
+
+@pytest.mark.parametrize("done", range(4))
+def test_a_crash_amid_the_renames_of_a_turn_leaves_a_true_journal(tree: Tree, done: int) -> None:
+    """The turn that completes t1 and releases and claims t2, cut off after its intents and so many of its renames."""
+    tree.ok("run", plan(tree, "run", [job("t1", WRITES), job("t2", WRITES, ["t1"])]), "--id", "inst_1")
+    instruction = Instruction(tree, "inst_1")
+    text = (instruction.path / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    journal = Journal.of(instruction.path)
+    (claimed,) = (at for at, line in enumerate(journal.lines) if line["event"] == "intend" and is_claim(line, "t2"))
+    before = Journal(journal.lines[: claimed + 1])
+    ways = [(line["task_id"], line["from"], line["to"]) for line in before.events("intend")[-3:]]
+    assert [(task, target) for task, _source, target in ways] == [
+        ("t1", "tasks/completed"),
+        ("t2", "queues/agents/shell"),
+        ("t2", "tasks/in_progress"),
+    ]
+    lies = {task: source for task, source, _target in reversed(ways)} | {task: to for task, _from, to in ways[:done]}
+    for task, place in lies.items():
+        name = f"{task}.yaml"
+        (instruction.path / "tasks" / "completed" / name).rename(instruction.path / place / name)
+    shutil.rmtree(instruction.output("t2"))
+    (instruction.path / "status.yaml").unlink()
+    (instruction.path / "journal.jsonl").write_bytes(b"".join(text[: claimed + 1]))
+
+    tree.ok("run", "--resume", "inst_1")
+
+    after = Journal.of(instruction.path)
+    after.check()
+    after.check_order({"t2": ["t1"]})
+    assert after.events("finding") == []
+    assert state_files(instruction.path) == [("tasks/completed", "t1"), ("tasks/completed", "t2")]
+    assert after.accepted() == {"t1": 1, "t2": 1}
+
+
+def is_claim(line: Document, task: str) -> bool:
+    return bool(line["task_id"] == task and line["to"] == "tasks/in_progress")
+
+
+# -- agents --------------------------------------------------------------------------------------------------------------
 
 
 def test_ten_killed_agents_are_replaced_and_their_tasks_have_attempt_2(tree: Tree) -> None:
     tree.configure("task_queue_manager.yaml", SOON)
-    chance = random.Random(SEED)
-    tasks = [
-        job(f"t{number:02}", 'sleep 1; echo "$CAGENTS_TASK" >> "$CAGENTS_OUTPUT/line.txt"') for number in range(20)
-    ]
-    names = [task["task_id"] for task in tasks]
-    tasks.append(job("end", 'echo end >> "$CAGENTS_OUTPUT/line.txt"', names))
-    victims = set(chance.sample(names, KILLS))
+    names = [f"t{number:02}" for number in range(20)]
+    tasks = [*(job(name, f"{ALONE}; sleep 1; {WRITES}") for name in names), job("end", WRITES, names)]
+    victims = set(random.Random(SEED).sample(names, KILLS))
     print(f"seed {SEED}: killed are {sorted(victims)}")
     running = tree.start("run", plan(tree, "run", tasks), "--id", "inst_1")
     instruction = Instruction(tree, "inst_1")
@@ -144,13 +248,20 @@ def test_ten_killed_agents_are_replaced_and_their_tasks_have_attempt_2(tree: Tre
             os.kill(line["pid"], signal.SIGKILL)
 
     assert running.popen.wait(timeout=60) == 0, running.said()
-    check_nobody_was_doubled(tree, instruction, tasks)
-    attempts = {task: attempt for task, (_place, attempt, _sums) in outcome(instruction).items()}
+    journal = Journal.of(instruction.path)
+    journal.check()
+    journal.check_processes()
+    journal.check_order({"end": names})
+    assert state_files(instruction.path) == [("tasks/completed", task) for task in sorted([*names, "end"])]
+    assert journal.accepted() == dict.fromkeys([*names, "end"], 1)
+    attempts = {line["task_id"]: line["attempt"] for line in journal.events("accepted")}
     assert attempts == {task: 2 if task in victims else 1 for task in [*names, "end"]}
-    ended = {line["task_id"]: line["exit_code"] for line in instruction.events("process_ended") if line["exit_code"]}
+    ended = {line["task_id"]: line["exit_code"] for line in journal.events("process_ended") if line["exit_code"]}
     assert ended == dict.fromkeys(victims, -signal.SIGKILL)
-    for task in names:
-        assert (instruction.output(task) / "line.txt").read_text() == f"{task}\n"
+    assert len(set(artifacts(instruction, "line.txt"))) == 21
+    assert artifacts(instruction, "line.txt") == artifacts(instruction, "whole.txt")
+    assert not (tree.workspace / "doubled.txt").exists()
+    nobody_is_left(tree)
 
 
 def test_an_agent_is_not_started_again_while_its_own_manifest_settles(tree: Tree) -> None:
@@ -167,10 +278,8 @@ def test_an_agent_is_not_started_again_while_its_own_manifest_settles(tree: Tree
 def test_an_agent_is_not_started_again_while_others_are_judged(tree: Tree) -> None:
     """Its manifest may look as if somebody were writing it, because a check that is just being started inherits it."""
     checks = [{"criterion": f"It is {word}", "check": "true"} for word in ("good", "true", "beautiful")]
-    tasks = [
-        job(f"t{at:02}", f'sleep 0.{at % 9 + 1}; echo done > "$CAGENTS_OUTPUT/r.txt"', acceptance_criteria=checks)
-        for at in range(50)
-    ]
+    command = 'sleep 0.{}; echo done > "$CAGENTS_OUTPUT/result.txt"'
+    tasks = [job(f"t{at:02}", command.format(at % 9 + 1), acceptance_criteria=checks) for at in range(50)]
 
     tree.ok("run", plan(tree, "run", tasks), "--id", "inst_1")
 

@@ -82,22 +82,17 @@ def done(made: Work, task_id: str) -> Record:
     return lies(made, task_id, COMPLETED, accepted="m0", judged=("m0", "e0"))
 
 
-def a_manifest(task_id: str, agent: str = "ann", **changed: Any) -> Manifest:
-    return Manifest.model_validate(
-        {"task_id": task_id, "subagent": agent, "status": "completed", "artifacts": []} | changed
-    )
-
-
 def hands_in(record: Record, agent: str = "ann", **changed: Any) -> ManifestSeen:
     """A settled manifest lies in the task's output; its bytes are `sha`, what it points to is `evidence`."""
     ours = {"sha": "m1", "evidence": "e1", "artifact_faults": (), "unresolved": frozenset()}
     ours |= {name: changed.pop(name) for name in tuple(changed) if name in ours}
+    whole = {"task_id": record.task.task_id, "subagent": agent, "status": "completed", "artifacts": []} | changed
     record.manifest = ManifestSeen(
         task_id=record.task.task_id,
         path=f"outputs/partial/{record.task.task_id}/manifest.yaml",
         sha256=ours["sha"],
         evidence_sha256=ours["evidence"],
-        manifest=a_manifest(record.task.task_id, agent, **changed),
+        manifest=Manifest.model_validate(whole),
         faults=(),
         artifact_faults=ours["artifact_faults"],
         unresolved=ours["unresolved"],
@@ -111,7 +106,12 @@ def hands_in_garbage(record: Record, sha: str = "m1") -> ManifestSeen:
     """A manifest that cannot be read lies there."""
     fault = Fault("unparsable", "expected a mapping", f"outputs/partial/{record.task.task_id}/manifest.yaml", 1, 1)
     record.manifest = ManifestSeen(
-        task_id=record.task.task_id, path=str(fault.path), sha256=sha, evidence_sha256="", manifest=None, faults=(fault,)
+        task_id=record.task.task_id,
+        path=str(fault.path),
+        sha256=sha,
+        evidence_sha256="",
+        manifest=None,
+        faults=(fault,),
     )
     return record.manifest
 
@@ -126,6 +126,8 @@ def decided(rule: Rule, found: Index, in_force: Policy = PLAIN, now: Now = NOW) 
     """What a rule asks for. It must have changed nothing, but for what the index works out anew by itself."""
     for one in found.works.values():
         one.causes()
+        for agent in one.heaps:
+            next(one.best(agent), None)
     before = repr(found)
     actions = list(rule(found, in_force, now))
     assert repr(found) == before, "a rule decides; it does nothing"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     told = folder.with_suffix(".json")
     with FileLock(folder.with_suffix(".lock")):
         if not told.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker whose `make` failed
             folder.mkdir()
             told.write_text(json.dumps(make(folder)))
     return dict(json.loads(told.read_text()))
