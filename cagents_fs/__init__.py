@@ -71,6 +71,7 @@ the actions that come out durable, in an order that a crash cannot turn against 
       service.py        the daemon's life: lock, signals, wiring
       loop.py           turns, one after another
       eyes.py           what is there?
+      hearing.py        what do events point at?
       plan_eyes.py      plans, further tasks, requests
       work_eyes.py      output, manifests, artifacts
       beat_eyes.py      heartbeats

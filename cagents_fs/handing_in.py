@@ -8,7 +8,7 @@ from typing import Any
 from cagents_fs.errors import UsageError
 from cagents_fs.model.layout import MANIFEST, is_agents_own
 from cagents_fs.store.beneath import Located, Roots, find
-from cagents_fs.store.disk import put
+from cagents_fs.store.disk import no_links, put
 from cagents_fs.store.dump import END, dump
 
 _KINDS = {
@@ -58,6 +58,7 @@ def _entry(relative: str, real: str) -> dict[str, Any]:
 def write(folder: str, fields: Mapping[str, Any]) -> str:
     """Write a manifest into an output directory, whole and ended by `...`. Returns its path. Raises OSError."""
     os.makedirs(folder, exist_ok=True)
+    no_links(folder)
     path = os.path.join(folder, MANIFEST)
     put(path, (dump(fields) + END).encode(), durable=True)
     return path

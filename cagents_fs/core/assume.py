@@ -95,8 +95,6 @@ def _noted(index: Index, action: Note, now: Now) -> None:
         return
     if action.event == "stalled":
         record.stalled_s = now.s
-    elif action.event == "alert":
-        record.alerted = True
     elif action.event == "revived":
         record.stalled_s = None
     elif action.event == "accepted":

@@ -39,6 +39,7 @@ class Ledger:
     blocked_by: tuple[str, ...] = ()
     skipped: bool = False
     stalled: bool = False
+    alerted: bool = False  # that nobody claims it
     reason: str = ""  # of the last move
 
     def move(self, line: Line) -> None:
@@ -46,11 +47,12 @@ class Ledger:
         target, attempt = line["to"], line.get("attempt") or self.attempt
         if attempt != self.attempt:
             self.rejections, self.judged, self.refused, self.starts, self.ended = 0, None, None, 0, None
+            self.accepted = None
         self.came_from, self.place, self.attempt = line.get("from"), target, attempt
         self.reason = line.get("reason") or ""
         self.moved_seq = line.get("seq", self.moved_seq)
         self.retries = line.get("retries", self.retries)
-        self.skipped, self.stalled = bool(line.get("skip", False)), False
+        self.skipped, self.stalled, self.alerted = bool(line.get("skip", False)), False, False
         self.blocked_by = tuple(line.get("blocked_by", ()))
         state = state_of(target)
         if state is State.AGENTS:
@@ -121,12 +123,15 @@ class History:
             case "taken_in":
                 ledger.digest, ledger.added = line.get("digest"), line.get("source") == "pending"
                 ledger.place = ledger.place or line.get("at")  # it lies where it was found, without a rename of ours
+                ledger.attempt = line.get("attempt") or ledger.attempt
             case "accepted":
                 ledger.accepted = line["manifest_sha256"]
                 ledger.judged = (line["manifest_sha256"], line.get("evidence_sha256", ""))
             case "rejected" | "failed_attempt":
                 ledger.judged = (line["manifest_sha256"], line.get("evidence_sha256", ""))
                 ledger.rejections = line.get("rejections", ledger.rejections)
+            case "alert":
+                ledger.alerted = True
             case "stalled" | "revived":
                 ledger.stalled = line["event"] == "stalled"
             case "checked_before":

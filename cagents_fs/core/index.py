@@ -28,6 +28,7 @@ class Record:
     absent: int = 0  # full looks in a row that did not find it
     manifest: ManifestSeen | None = None
     manifest_gone: bool = False  # a full look found none
+    manifest_coming: bool = False  # there is one that has to settle, or to be measured
     checking: str | None = None  # the manifest (or `before`) whose checks run now
     checks: ChecksDone | None = None
     sign_s: float = 0.0  # the last sign of life, observed
@@ -35,12 +36,16 @@ class Record:
     promised_s: float = 0.0  # silence that the agent announced
     heartbeat: Heartbeat | None = None
     stalled_s: float | None = None
-    alerted: bool = False  # that nobody claims it
     claim_seen: bool = False  # the claim happened in this daemon's life
     running: bool = False  # the runner's process is there
     running_attempt: int = 0
     exited: ProcessEnded | None = None
     satisfied: bool = False
+
+    @property
+    def holder(self) -> str | None:
+        """Who holds it: as the journal tells; without a journal the newest heartbeat, else the one it was meant for."""
+        return self.ledger.holder or (self.heartbeat.agent_name if self.heartbeat else self.task.assigned_agent)
 
     @property
     def settled(self) -> bool:
@@ -109,11 +114,11 @@ class Work:
         task_id = record.task.task_id
         self.arrivals += 1
         record.arrived, record.entered_s, record.sign_s = self.arrivals, now_s, now_s
-        record.signs, record.promised_s, record.stalled_s, record.alerted = 0, 0.0, None, False
+        record.signs, record.promised_s, record.stalled_s = 0, 0.0, None
         self.in_state[state][task_id] = None
         if state is State.AGENTS:
             self.at_agent.setdefault(folder_of(record.place or "") or "", {})[task_id] = None
-        elif state is State.GLOBAL:
+        elif state in (State.GLOBAL, State.DOMAINS):
             agent = record.task.assigned_agent or ""
             entry = (sort_key(record.task.priority, record.arrived), task_id)
             heapq.heappush(self.heaps.setdefault(agent, []), entry)
@@ -141,7 +146,7 @@ class Work:
                     self.ready[child] = None
 
     def best(self, agent: str) -> Iterator[Record]:
-        """The tasks in `queues/global` assigned to this agent, best first. Stops being valid when one is moved."""
+        """The tasks in `queues/global` and `domains/D` for this agent, best first, as long as none is moved."""
         heap = self.heaps.get(agent, [])
         while heap and not self._is_live(heap[0]):
             heapq.heappop(heap)
@@ -153,7 +158,7 @@ class Work:
 
     def _is_live(self, entry: tuple[tuple[int, int], str]) -> bool:
         record = self.records[entry[1]]
-        return record.state is State.GLOBAL and record.arrived == entry[0][1]
+        return record.state in (State.GLOBAL, State.DOMAINS) and record.arrived == entry[0][1]
 
     def open_level(self) -> int:
         """The first wave that is not done: in a pipeline the later ones wait for it."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from cagents_fs.core.index import Record, Work
-from cagents_fs.daemon.answering import answer, version_of
+from cagents_fs.daemon.answering import answer, mended, version_of
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.model.actions import Action
 from cagents_fs.model.faults import Fault
@@ -92,8 +92,9 @@ class BeatEyes:
             fault = Fault("unknown_task", f"{work.id} has no task {beat.task_id}", relative)
             yield from answer(work, relative, [fault], version_of(data), beat.agent_name)
             return
+        yield from mended(work, relative)
         stale = beat.attempt is not None and beat.attempt != record.ledger.attempt
-        if record.state is State.IN_PROGRESS and record.ledger.holder == beat.agent_name and not stale:
+        if record.state is State.IN_PROGRESS and record.ledger.holder in (None, beat.agent_name) and not stale:
             record.heartbeat = beat
             if beat.written_by != "runner" and not first:
                 alive(work, record, now)

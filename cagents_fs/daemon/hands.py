@@ -8,7 +8,7 @@ from typing import Any
 from cagents_fs import handing_in
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.work_eyes import WorkEyes
-from cagents_fs.model.actions import Start, Stop
+from cagents_fs.model.actions import KeepCopy, Start, Stop
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.layout import AGENT_LOG, MANIFEST, VERIFICATION
 from cagents_fs.model.lines import iso
@@ -16,14 +16,14 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State
 from cagents_fs.rules.admission import type_of
-from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive
+from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive, log_tail
 from cagents_fs.runner.prompts import Surroundings, command_line, mark, prompt_text, variables
+from cagents_fs.store import informing
 from cagents_fs.store.commit import Committer
-from cagents_fs.store.disk import put
+from cagents_fs.store.disk import no_links, put
 from cagents_fs.store.dump import END, dump
+from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
-
-LOG_TAIL = 1500  # characters of an agent's log that a failed manifest carries
 
 
 class Hands:
@@ -87,6 +87,7 @@ class Hands:
         if record.ledger.process is not None:  # left behind by a killed runner; never two agents on one task
             end_orphan(record.ledger.process, marked)
         os.makedirs(around.output, exist_ok=True)
+        no_links(around.output)
         prompt = prompt_text(record.task, around, self._faults(around.output))
         put(around.prompt_file, prompt.encode(), durable=False)
         given = variables(task_id, around)
@@ -122,9 +123,8 @@ class Hands:
     def _faults(output: str) -> list[Fault]:
         """What was wrong with the last manifest, if one was rejected."""
         try:
-            with open(os.path.join(output, VERIFICATION), "rb") as file:
-                verdict = parse_mapping(file.read()).value
-        except (OSError, Unreadable):
+            verdict = parse_mapping(read_bounded(os.path.join(output, VERIFICATION), 1 << 20).data).value
+        except (OSError, NotRegular, TooLarge, Unreadable):
             return []
         listed = verdict.get("faults") if isinstance(verdict, dict) else None
         return [
@@ -180,7 +180,7 @@ class Hands:
             fields = {"status": "completed", "artifacts": handing_in.found_artifacts(roots, record.task.files)}
             self._write(work, record, fields, now)
         else:
-            tail = _tail(os.path.join(roots.output_dir, AGENT_LOG)) or "(nothing)"
+            tail = log_tail(os.path.join(roots.output_dir, AGENT_LOG)) or "(nothing)"
             how = f"exit code {ended.exit_code}" if ended.exit_code >= 0 else f"signal {-ended.exit_code}"
             self._hand_in_failure(
                 work, record, f"the process ended with {how}; its log ends:\n{tail}", "exit_status", now
@@ -195,9 +195,16 @@ class Hands:
         if seen is None:
             return True  # it is there and has to settle; it is judged then
         if seen.manifest is not None and seen.manifest.status == "partial":
-            os.replace(path, os.path.join(output, "manifest.partial.yaml"))
             return False
         return (seen.sha256, seen.evidence_sha256) != record.ledger.judged
+
+    def _keep(self, work: Work, record: Record, now: Now) -> None:
+        """What the agent itself wrote is not lost where our manifest takes its place."""
+        seen = record.manifest
+        if seen is not None and "written_by: runner" not in seen.text:
+            text = "the process ended without handing in anew; the runner's manifest took the place of this one"
+            copy = KeepCopy(instruction=work.id, path=seen.path, faults=(Fault("replaced", text, seen.path),))
+            informing.write(self.committer.root, copy, now)
 
     def _hand_in_failure(self, work: Work, record: Record, text: str, error_type: str, now: Now) -> None:
         fields = {"status": "failed", "artifacts": [], "error_type": error_type, "subagent_notes": text}
@@ -211,6 +218,7 @@ class Hands:
             "completion_timestamp": iso(now.wall_s),
             "written_by": "runner",
         }
+        self._keep(work, record, now)
         path = handing_in.write(self.eyes.roots(work, record).output_dir, {**head, **fields})
         self.eyes.settling.was_renamed(path)
         self.eyes.output(work, record.task.task_id, now)
@@ -274,13 +282,3 @@ class Hands:
         """End everything. The tasks stay in progress, to be started again by the next runner. Raises OSError."""
         for ended in self.processes.end_all():
             self._ended(Ended(ended.key, ended.attempt, ended.process, ended.exit_code, stopped=True), now)
-
-
-def _tail(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 4 * LOG_TAIL))
-            return "\n".join(file.read().decode(errors="backslashreplace")[-LOG_TAIL:].strip().splitlines()[-5:])
-    except OSError:
-        return ""

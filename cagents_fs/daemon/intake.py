@@ -7,7 +7,7 @@ Nothing is released before the last; a task that has a `taken_in` line is never 
 import os
 from typing import Any
 
-from cagents_fs.core.graph import circular
+from cagents_fs.core.graph import choose_mode, circular
 from cagents_fs.core.index import Work, add_tasks
 from cagents_fs.model.files import Task
 from cagents_fs.model.layout import INSTRUCTION_FOLDERS, PLAN
@@ -76,7 +76,7 @@ def _task_lines(
     """Make one task's file, unless it is there, and say so, unless that was said."""
     ledger = work.history.ledger(task.task_id)
     lines = []
-    at = {"time": iso(now.wall_s), "task_id": task.task_id, "attempt": ledger.attempt}
+    at = {"time": iso(now.wall_s), "task_id": task.task_id, "attempt": task.attempt}
     if ledger.digest is None:
         found = locate(folder, task.task_id)
         state = State.WAITING if task.blocking() else State.GLOBAL
@@ -116,11 +116,11 @@ def take_in_task(
     make_folders(folder, (*INSTRUCTION_FOLDERS, *queues))
     kept = {key: value for key, value in definition.items() if key not in definitions.NOT_PART}
     put(definitions.added_path(folder, task.task_id), dump(kept).encode(), durable=True)
-    at = {"time": iso(now.wall_s), "task_id": task.task_id, "attempt": 1}
+    at = {"time": iso(now.wall_s), "task_id": task.task_id, "attempt": task.attempt}
     lines: list[dict[str, Any]] = []
     if work.history.intake is None and not os.path.lexists(os.path.join(folder, PLAN)):
-        mode = work.instruction.mode or ("swarm" if work.instruction.tier is None else work.mode)
-        work.mode = mode
+        mode = work.mode = work.instruction.mode or choose_mode(work.instruction.tier, {})
+        definitions.write(folder, work.instruction.model_dump(mode="json", by_alias=True, exclude_unset=True), "", [])
         lines.append(_opened(mode, now))
     found = {"source": "pending", "at": source, "reason": f"found in {source}"}
     lines.append({**at, "event": "taken_in", "digest": definitions.digest(definition), **found})

@@ -17,6 +17,7 @@ from cagents_fs.daemon.clock import ObservedClock
 from cagents_fs.daemon.derived import Derived
 from cagents_fs.daemon.eyes import Eyes
 from cagents_fs.daemon.hands import Hands
+from cagents_fs.daemon.hearing import Hearing
 from cagents_fs.daemon.trouble import Trouble
 from cagents_fs.daemon.verdict_desk import VerdictDesk
 from cagents_fs.daemon.watch import Hint
@@ -58,6 +59,7 @@ class Loop:
         self.moved = 0  # how many actions the last turn carried out
         self.listeners: list[Callable[[Action, Now], None]] = []
         self._reopen: set[str] = set()
+        self.hearing = Hearing(eyes)
         self.desk = VerdictDesk(committer.root, index, eyes.work_eyes, checking, policy)
 
     def turn(self, hints: Iterable[Hint] = (), *, everything: bool = False) -> None:
@@ -85,7 +87,7 @@ class Loop:
 
         for instruction in sorted(self._reopen):
             take(self._again(instruction, now))
-        take(self.eyes.take(hints, now))
+        take(self.hearing.take(hints, now))
         take(self.desk.take(now))
         if self.hands is not None:
             self.hands.reap(now)

@@ -79,7 +79,7 @@ class PlanEyes:
     def _take_in(self, work: Work, data: bytes, now: Now) -> Iterator[Action]:
         judged = judge(data, PLAN, self.policy(), work.id)
         if judged.plan is None:
-            yield from answer(work, PLAN, judged.faults, version_of(data), _owner(judged.written))
+            yield from answer(work, PLAN, judged.faults, version_of(data), _text(judged.written.get("owner")))
             return
         take_in_plan(work, judged, self.committer, self.policy(), now)
         self.remember_files(work)
@@ -120,6 +120,10 @@ class PlanEyes:
         take_in_task(work, task, as_written(document.value), source, self.committer, self.policy(), now)
         self.remember_files(work)
         yield from mended(work, relative)
+        for warning in checked.warnings[:20]:
+            yield Note(
+                instruction=work.id, event="warning", task_id=stem, reason=str(warning), facts={"path": relative}
+            )
 
     def remember_files(self, work: Work) -> None:
         """What stat says of the task files now: a rename changes none of it, an edit does."""
@@ -217,22 +221,25 @@ class PlanEyes:
             if not isinstance(item, Snapshot):
                 yield item
                 continue
+            faults: tuple[Fault, ...]
+            writer = None
             try:
-                checked = check(parse_mapping(item.data), Request, relative)
+                document = parse_mapping(item.data)
             except Unreadable as error:
-                faults: tuple[Fault, ...] = error.faults
+                faults = error.faults
             else:
-                faults = checked.faults
+                checked = check(document, Request, relative)
+                faults, writer = checked.faults, _text(document.value.get("from"))
                 if checked.value is not None:
                     work.requests[name] = checked.value
+                    yield from mended(work, relative)
                     continue
-            yield from answer(work, relative, faults, version_of(item.data))
+            yield from answer(work, relative, faults, version_of(item.data), writer)
 
 
 def _mark(facts: os.stat_result) -> tuple[int, int, int]:
     return (facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
-def _owner(written: dict[str, object]) -> str | None:
-    owner = written.get("owner")
-    return owner if isinstance(owner, str) else None
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -115,7 +115,7 @@ class WorkEyes:
             self._manifest(work, record, path, signature, now)
             return
         self._manifests.pop(key, None)
-        record.manifest, record.manifest_gone = None, True
+        record.manifest, record.manifest_gone, record.manifest_coming = None, True, False
         work.touched[record.task.task_id] = None
 
     def _manifest(self, work: Work, record: Record, path: str, signature: Signature, now: Now) -> None:
@@ -141,6 +141,7 @@ class WorkEyes:
         else:
             wake_s = self.settling.wait_s(path, snapshot, now)
             if wake_s is not None:
+                record.manifest_coming = True
                 self._again(key, wake_s)
                 return
             data, signature = snapshot.data, snapshot.signature
@@ -153,6 +154,7 @@ class WorkEyes:
 
         if self.big is not None and _claimed_bytes(data) > BIG_BYTES:
             self._manifests[key] = _Known(signature, MEASURING)
+            record.manifest_coming = True
             self.big(work.id, record.task.task_id, measure, now)
             return
         self.gathered(work, record, signature, measure(), now)
@@ -160,6 +162,7 @@ class WorkEyes:
     def gathered(self, work: Work, record: Record, signature: Signature, seen: ManifestSeen | None, now: Now) -> None:
         """The evidence of a manifest was measured; None: some of it is too young to be judged."""
         key = (work.id, record.task.task_id)
+        record.manifest_coming = seen is None
         if seen is None:
             self._again(key, now.s + self.policy().settle_s)
             return

@@ -82,6 +82,7 @@ class Make:
     instruction: str
     task_id: str
     place: str
+    attempt: int
     reason: str
 
 

@@ -15,7 +15,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
         if work.history.intake is None:
             continue
         yield from _put_back(index, work, policy)
-        if work.in_state[State.GLOBAL]:
+        if work.in_state[State.GLOBAL] or work.in_state[State.DOMAINS]:
             yield from _release(index, work, policy)
 
 
@@ -113,7 +113,7 @@ def _release(index: Index, work: Work, policy: Policy) -> Iterator[Action]:
             yield Move(
                 instruction=work.id,
                 task_id=record.task.task_id,
-                source=State.GLOBAL.value,
+                source=record.place or "",
                 target=place_of(State.AGENTS, agent),
                 reason=f"released to {agent}" + (f", least loaded of {len(agents)}" if len(agents) > 1 else ""),
                 attempt=record.ledger.attempt,

@@ -42,6 +42,8 @@ def _without_manifest(work: Work, record: Record) -> Iterator[Action]:
     if record.state is State.UNDER_REVIEW and record.settled:
         yield StopChecks(instruction=work.id, task_id=record.task.task_id)
         yield move(work, record, State.IN_PROGRESS, "its manifest was taken away while it was judged")
+    elif record.state is State.COMPLETED and record.ledger.accepted is None and record.settled:
+        yield move(work, record, State.IN_PROGRESS, "it lies in completed, and there is no manifest")
     elif record.state is State.COMPLETED and record.ledger.accepted is None:
         yield undo(work, record, "it lies in completed, and there is no manifest")
 
@@ -108,7 +110,11 @@ def _review(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now:
     """Under review: run the checks of exactly this manifest, then say what came out."""
     task_id, proven = record.task.task_id, proven_criteria(record, policy)
     fence = identity_faults(record, seen)
-    if fence or not proven or seen.manifest is None:
+    if fence and record.state is State.UNDER_REVIEW:
+        yield StopChecks(instruction=work.id, task_id=task_id)
+        yield from refuse(work, record, seen, tuple(fence))
+        yield move(work, record, State.IN_PROGRESS, "what was judged was replaced by a manifest that is none of this")
+    elif fence or not proven or seen.manifest is None:
         faults = [*fence, *_all_faults(work, record, seen, policy)]
         yield from _verdict(work, record, seen, faults, policy, now)
     elif record.checks is not None and record.checks.key == seen.key:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from cagents_fs.core.index import Index, Record, Work
-from cagents_fs.model.actions import Action, Note, Recognise, Undo
+from cagents_fs.model.actions import Action, Note, Recognise, Tell, Undo
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import AS_FROM_PENDING, QUEUED, State, folder_of, is_legal, state_of
@@ -37,6 +37,9 @@ def _answer(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Ac
             reason=reason,
             attempt=record.ledger.attempt,
         )
+        to = folder_of(target) or record.holder or "planner"
+        key = f"undone/{work.id}/{task_id}/{source}/{target}/{record.arrived}"
+        yield Tell(to=to, type="error", text=f"{task_id}: {reason}", key=key, instruction=work.id, task_id=task_id)
     elif after is State.COMPLETED:
         return  # judged where it lies, by the rule of completion
     elif before is State.AGENTS and after is State.IN_PROGRESS:

@@ -2,8 +2,8 @@
 
 1. recovery      what did a crash cut short?
 2. foreign       what has somebody else moved?
-3. requests      what do people ask for?
-4. completion    what has been finished?
+3. completion    what has been finished?
+4. requests      what do people ask for?
 5. liveness      who has gone quiet?
 6. retries       again, when, or never?
 7. dependencies  what may start now, and what can start no more?
@@ -38,8 +38,8 @@ Rule = Callable[[Index, Policy, Now], Iterator[Action]]
 RULES: tuple[Rule, ...] = (
     recovery.decide,
     foreign.decide,
-    requests.decide,
     completion.decide,
+    requests.decide,
     liveness.decide,
     retries.decide,
     dependencies.decide,

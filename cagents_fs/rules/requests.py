@@ -28,7 +28,9 @@ def _carry_out(work: Work, request: Request) -> Iterator[Action]:
         yield from _rescue(work, reason)
         return
     record = work.records.get(request.task_id or "")
-    if record is None:
+    if request.action not in ("cancel", "retry"):
+        yield _answered(work, request, f"{said}: this version cannot {request.action} yet")
+    elif record is None:
         yield _answered(work, request, f"{said} {request.task_id}, which {work.id} does not have")
     elif request.action == "cancel":
         yield from _cancel(work, record, request, reason)
@@ -37,8 +39,6 @@ def _carry_out(work: Work, request: Request) -> Iterator[Action]:
             yield again(work, record, record.state, reason, retries=0)
         else:
             yield _answered(work, request, f"{said}, but {record.task.task_id} has neither failed nor been cancelled")
-    else:
-        yield _answered(work, request, f"{said}: this version cannot {request.action} yet")
 
 
 def _cancel(work: Work, record: Record, request: Request, reason: str) -> Iterator[Action]:
@@ -69,7 +69,13 @@ def _rescue(work: Work, reason: str) -> Iterator[Action]:
     for task_id, record in work.records.items():
         if record.place is None and record.absent > 1:
             target = State.WAITING if work.unmet[task_id] else State.GLOBAL
-            yield Make(instruction=work.id, task_id=task_id, place=place_of(target), reason=f"{reason}; made again")
+            yield Make(
+                instruction=work.id,
+                task_id=task_id,
+                place=place_of(target),
+                attempt=record.ledger.attempt,
+                reason=f"{reason}; made again",
+            )
 
 
 def _answered(work: Work, request: Request, text: str) -> Note:

@@ -67,6 +67,8 @@ def _start(work: Work, policy: Policy, now: Now) -> Iterator[Action]:
 
 def _waits_for_verdict(record: Record) -> bool:
     seen = record.manifest
+    if record.manifest_coming:
+        return True
     return seen is not None and (seen.sha256, seen.evidence_sha256) != record.ledger.judged
 
 

@@ -19,7 +19,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
             for task_id in members:
                 record = work.records[task_id]
                 due_s = max(record.entered_s, seen_s) + policy.claim_timeout_s
-                if record.alerted or not record.settled:
+                if record.ledger.alerted or not record.settled:
                     continue
                 if now.s < due_s:
                     yield Wake(at_s=due_s)

@@ -25,6 +25,9 @@ def accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
     """It holds: the acceptance, durable before the rename, and the rename."""
     assert seen.manifest is not None
     ledger, task_id = record.ledger, record.task.task_id
+    if seen.path in work.history.quarantined:
+        reason = f"{seen.path} can be read now"
+        yield Note(instruction=work.id, event="mended", reason=reason, facts={"path": seen.path})
     late = ledger.came_from == State.RETRY.value and record.state is State.UNDER_REVIEW
     count = len(seen.manifest.artifacts)
     reason = f"manifest holds: {count} artifact{'s' if count != 1 else ''}, every criterion" + (", late" * late)
@@ -66,6 +69,10 @@ def reject(
     rejections = ledger.rejections + fresh
     if seen.manifest is None:
         yield KeepCopy(instruction=work.id, path=seen.path, faults=faults)
+        yield _unusable(work, record, seen, faults)
+    elif seen.path in work.history.quarantined:
+        reason = f"{seen.path} can be read now"
+        yield Note(instruction=work.id, event="mended", reason=reason, facts={"path": seen.path})
     yield from _say_rejected(work, record, seen, faults, rejections)
     yield from _after_rejection(work, record, rejections, policy, now)
 
@@ -102,9 +109,24 @@ def _say_rejected(
     )
 
 
+def _unusable(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...]) -> Note:
+    """`status` shows it until it can be read."""
+    return Note(
+        instruction=work.id,
+        event="answered",
+        task_id=record.task.task_id,
+        attempt=record.ledger.attempt,
+        agent=record.ledger.holder,
+        reason="; ".join(str(fault) for fault in faults),
+        facts={"key": f"{seen.path}|{seen.sha256}", "path": seen.path, "quarantined": True},
+    )
+
+
 def _after_rejection(work: Work, record: Record, rejections: int, policy: Policy, now: Now) -> Iterator[Action]:
     ledger = record.ledger
-    if record.state is State.COMPLETED:
+    if record.state is State.COMPLETED and record.settled:  # its journal was lost: nothing else knows where it was
+        yield move(work, record, State.IN_PROGRESS, "it lies in completed, and its manifest does not hold")
+    elif record.state is State.COMPLETED:
         yield undo(work, record, "it lies in completed, and its manifest does not hold")
     elif record.state is State.UNDER_REVIEW and ledger.came_from == State.RETRY.value:
         due = datetime.fromtimestamp(ledger.due_wall_s or now.wall_s, UTC).isoformat()
@@ -180,14 +202,13 @@ def move(work: Work, record: Record, target: State, reason: str, **facts: object
 
 
 def undo(work: Work, record: Record, reason: str) -> Undo:
-    """Back to where the journal knows it; a task whose journal is lost, to its agent."""
+    """Back to where the journal knows it."""
     assert record.place is not None and record.ledger.place is not None
-    known = record.ledger.place
     return Undo(
         instruction=work.id,
         task_id=record.task.task_id,
         source=record.place,
-        target=known if known != record.place else State.IN_PROGRESS.value,
+        target=record.ledger.place,
         reason=reason,
         attempt=record.ledger.attempt,
     )

@@ -42,8 +42,8 @@ def identity_faults(record: Record, seen: ManifestSeen) -> list[Fault]:
     if manifest.task_id != task_id:
         text = f"this is the manifest of {manifest.task_id}, but it lies where {task_id} hands in"
         faults.append(Fault("wrong_task", text, seen.path))
-    if ledger.holder is not None and manifest.subagent != ledger.holder:
-        text = f"{task_id} is held by {ledger.holder}, not by {manifest.subagent}; only its holder hands it in"
+    if record.holder is not None and manifest.subagent != record.holder:
+        text = f"{task_id} is held by {record.holder}, not by {manifest.subagent}; only its holder hands it in"
         faults.append(Fault("wrong_agent", text, seen.path))
     attempt = manifest.attempt or 1
     if attempt != ledger.attempt:

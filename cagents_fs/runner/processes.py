@@ -5,18 +5,22 @@ before the gate opens, the line never comes and the process ends by itself; if l
 """
 
 import contextlib
+import errno
 import os
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import BinaryIO
 
 import psutil
 
 from cagents_fs.model.observations import Process
 
+LOG_TAIL = 1500  # characters
 KILL_AFTER_S = 3.0  # SIGTERM first, SIGKILL this much later
 _GATE = 'read -r go || exit 143; [ "$go" = go ] || exit 143; exec "$@" </dev/null'
 Key = tuple[str, str]  # instruction, task
@@ -72,7 +76,7 @@ class Processes:
         """Start a process behind its gate. Raises OSError, with `filename` set where the command is not there."""
         if not os.path.isdir(launch.workspace):
             raise FileNotFoundError(2, "the workspace is not there", launch.workspace)
-        with open(launch.log_path, "ab") as log:
+        with _log(launch.log_path) as log:
             popen = subprocess.Popen(
                 ["/bin/sh", "-c", _GATE, "cagents-agent", *launch.command],
                 stdin=subprocess.PIPE,
@@ -156,6 +160,16 @@ class Processes:
         return ended
 
 
+def _log(path: str) -> BinaryIO:
+    """The agent's log, for appending. Raises OSError where something else than a file lies there."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "the log of an agent has to be a regular file", path)
+    return os.fdopen(descriptor, "ab")
+
+
 @lru_cache(maxsize=1)
 def boot_id() -> str:
     """Names this boot of the machine: pids of another one mean nothing."""
@@ -217,3 +231,19 @@ def _group_is_ours(group: int, mark: str) -> bool:
             if member.environ().get("CAGENTS_MARK") == mark:
                 return True
     return False
+
+
+def log_tail(path: str) -> str:
+    """The last lines of an agent's log, at most five; empty where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, 4 * LOG_TAIL, max(0, size - 4 * LOG_TAIL))
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    return "\n".join(data.decode(errors="backslashreplace")[-LOG_TAIL:].strip().splitlines()[-5:])

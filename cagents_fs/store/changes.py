@@ -12,7 +12,10 @@ from cagents_fs.model.observations import Now
 from cagents_fs.store import definitions
 from cagents_fs.store.disk import Outcome, create, put, rename_noreplace, swap_in
 from cagents_fs.store.dump import dump, edit
+from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable
+
+MOST_BYTES = 256 << 20  # of a task file: as much as a plan may have
 
 _READ_FROM = {place: [synonym for synonym, of in SYNONYMS.items() if of == place] for place in SYNONYMS.values()}
 
@@ -79,10 +82,11 @@ class Renames:
         """Change keys of a task file; None removes a key. A damaged file stays as it is. Raises LostRace, OSError."""
         path = self._path(place, task_id)
         try:
-            with open(path, "rb") as file:
-                old = file.read()
+            old = read_bounded(path, MOST_BYTES).data
         except FileNotFoundError:
             raise LostRace(f"{task_id} is no longer in {place}") from None
+        except (NotRegular, TooLarge):
+            return  # a link, a pipe: nothing is read or written through what somebody put there
         text = old.decode("utf-8", errors="surrogateescape")
         kept = {key: value for key, value in changes.items() if value is not None}
         removed = [key for key, value in changes.items() if value is None]
@@ -119,15 +123,22 @@ class Renames:
         return candidate
 
     def _make(self, action: Make) -> None:
+        data = self._definition(action.task_id, action.attempt)
+        path = os.path.join(self.folder, action.place, f"{action.task_id}.yaml")
+        if data is None or create(path, data, durable=self._durable) is not Outcome.MOVED:
+            raise LostRace(f"{action.task_id} is there after all, or was never taken in")
+        self._changed(os.path.dirname(path))
+
+    def _definition(self, task_id: str, attempt: int) -> bytes | None:
+        """A task's file as it was taken in, with the plan or later."""
         for definition in definitions.raw(self.folder):
-            if definition.get("task_id") == action.task_id:
-                data = task_text(definition, self.instruction)
-                path = os.path.join(self.folder, action.place, f"{action.task_id}.yaml")
-                if create(path, data, durable=self._durable) is not Outcome.MOVED:
-                    raise LostRace(f"{action.task_id} is there after all")
-                self._changed(os.path.dirname(path))
-                return
-        raise LostRace(f"{action.task_id} is not part of the plan")
+            if definition.get("task_id") == task_id:
+                return task_text({**definition, "attempt": attempt}, self.instruction)
+        try:
+            with open(definitions.added_path(self.folder, task_id), encoding="utf-8") as file:
+                return edit(file.read(), {"attempt": attempt}).encode()
+        except (FileNotFoundError, UnicodeError, Unreadable):
+            return None
 
     def phase(self, phase: str, reason: str, facts: Mapping[str, Any], now: Now) -> None:
         """Write `status.yaml`. Raises OSError."""
@@ -149,7 +160,6 @@ def task_text(definition: Mapping[str, Any], instruction: str) -> bytes:
 
 def _sha256(path: str) -> str | None:
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read(1 << 20)).hexdigest()
-    except (FileNotFoundError, IsADirectoryError):
+        return hashlib.sha256(read_bounded(path, MOST_BYTES).data).hexdigest()
+    except (FileNotFoundError, NotADirectoryError, NotRegular, TooLarge):
         return None

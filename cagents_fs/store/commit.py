@@ -151,7 +151,7 @@ class Committer:
         for action in actions:
             if isinstance(action, KeepCopy | Tell | WriteVerdict):
                 try:
-                    informing.write(self.root, action, now)
+                    informing.write(self.root, action, now, durable=self.power_loss)
                 except (NotADirectoryError, FileExistsError, IsADirectoryError, PermissionError) as error:
                     self._reporter.skipped(action, error)  # somebody's litter in the way must not hold up the rest
 
@@ -159,7 +159,10 @@ class Committer:
         lines: list[Line] = []
         positions: list[int | None] = []
         for position, action in enumerate(batch.actions):
-            if isinstance(action, Note) and action.first:
+            if isinstance(action, Recognise):  # it has happened: what is intended after it must not be told before it
+                lines.append({"time": iso(now.wall_s), **move_facts(action)})
+                positions.append(None)
+            elif isinstance(action, Note) and action.first:
                 lines.append({"time": iso(now.wall_s), **note_facts(action)})
                 positions.append(None)
             elif isinstance(action, Move):
@@ -172,7 +175,7 @@ class Committer:
         for number, action_position in zip(opened.append(lines), positions, strict=True):
             if action_position is not None:
                 batch.intents[action_position] = number
-        if self.power_loss:
+        if self.power_loss and any(not isinstance(action, Recognise) for action in batch.actions):
             self._sync_folders()
             opened.sync()
 
@@ -201,8 +204,6 @@ class Committer:
         match action:
             case Move():
                 batch.after.append({**at, **move_facts(action), "intent": batch.intents[position]})
-            case Recognise():
-                batch.after.append({**at, **move_facts(action)})
             case Note() if not action.first:
                 batch.after.append({**at, **note_facts(action)})
             case Undo():

@@ -68,10 +68,14 @@ def read(folder: str) -> TakenIn | None:
 
 
 def raw(folder: str) -> Iterator[dict[str, Any]]:
-    """The tasks of the plan as plain data, in order."""
-    with open(os.path.join(folder, TAKEN_IN), "rb") as file:
-        for line in file.read().splitlines()[1:]:
-            yield json.loads(line)
+    """The tasks of the plan as plain data, in order; none where there was no plan."""
+    try:
+        with open(os.path.join(folder, TAKEN_IN), "rb") as file:
+            lines = file.read().splitlines()[1:]
+    except FileNotFoundError:
+        return
+    for line in lines:
+        yield json.loads(line)
 
 
 def added_path(folder: str, task_id: str) -> str:

@@ -130,6 +130,15 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
+def no_links(folder: str) -> None:
+    """Refuse a folder that is reached through a link: we write where the tree is, not where somebody points.
+
+    `folder` begins with the tree's real path. Raises NotADirectoryError.
+    """
+    if os.path.realpath(folder) != folder:
+        raise NotADirectoryError(errno.ENOTDIR, "somebody put a link in the place of a folder", folder)
+
+
 def make_folders(root: str, relative: tuple[str, ...]) -> None:
     """Make folders below a root that is there. The root is never made: a deleted tree must not come back empty."""
     if not os.path.isdir(root):

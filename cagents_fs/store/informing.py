@@ -8,27 +8,31 @@ from cagents_fs.model.actions import KeepCopy, Tell, WriteVerdict
 from cagents_fs.model.layout import INBOX, VERIFICATION
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
-from cagents_fs.store.disk import put, sync_folder
+from cagents_fs.store.disk import no_links, put, sync_folder
 from cagents_fs.store.dump import END, dump
 
 KEPT_BYTES = 1 << 20  # of one file
 KEPT_IN_ALL = 64 << 20  # of an instruction
 
 
-def write(root: str, action: KeepCopy | Tell | WriteVerdict, now: Now) -> None:
-    """Write one of them. The same action writes the same file, so that a repetition after a crash changes nothing."""
+def write(root: str, action: KeepCopy | Tell | WriteVerdict, now: Now, *, durable: bool = False) -> None:
+    """Write one of them. The same action writes the same file, so that a repetition after a crash changes nothing.
+
+    `root` is the tree's real path. Raises OSError, also where somebody put a link in the place of a folder.
+    """
     match action:
         case Tell():
-            _tell(root, action, now)
+            _tell(root, action, now, durable=durable)
         case WriteVerdict():
             _verdict(root, action, now)
         case KeepCopy():
-            _keep(root, action, now)
+            _keep(root, action, now, durable=durable)
 
 
-def _tell(root: str, action: Tell, now: Now) -> None:
+def _tell(root: str, action: Tell, now: Now, *, durable: bool) -> None:
     folder = os.path.join(root, INBOX, action.to)
     os.makedirs(folder, exist_ok=True)
+    no_links(folder)
     message_id = "msg-" + hashlib.sha256(action.key.encode(errors="backslashreplace")).hexdigest()[:20]
     message = {
         "message_id": message_id,
@@ -41,7 +45,7 @@ def _tell(root: str, action: Tell, now: Now) -> None:
         "text": action.text,
         "path": action.path,
     }
-    put(os.path.join(folder, f"{message_id}.yaml"), (dump(message) + END).encode(), durable=False)
+    put(os.path.join(folder, f"{message_id}.yaml"), (dump(message) + END).encode(), durable=durable)
 
 
 def _verdict(root: str, action: WriteVerdict, now: Now) -> None:
@@ -50,6 +54,7 @@ def _verdict(root: str, action: WriteVerdict, now: Now) -> None:
         folder = os.path.join(root, action.instruction, "outputs", action.task_id)
     if not os.path.isdir(folder):
         return  # swept aside since; the journal has the verdict
+    no_links(folder)
     verdict = {
         "task_id": action.task_id,
         "attempt": action.attempt,
@@ -61,7 +66,7 @@ def _verdict(root: str, action: WriteVerdict, now: Now) -> None:
     put(os.path.join(folder, VERIFICATION), (dump(verdict) + END).encode(), durable=False)
 
 
-def _keep(root: str, action: KeepCopy, now: Now) -> None:
+def _keep(root: str, action: KeepCopy, now: Now, *, durable: bool) -> None:
     """The first and the last two versions of a path, at most a mebibyte each; of what is no regular file, a note."""
     folder = os.path.join(root, action.instruction)
     data, note = _bytes_of(os.path.join(folder, action.path))
@@ -69,8 +74,9 @@ def _keep(root: str, action: KeepCopy, now: Now) -> None:
     version = hashlib.sha256(data if data is not None else note.encode()).hexdigest()[:12]
     quarantine = os.path.join(folder, "quarantine")
     os.makedirs(quarantine, exist_ok=True)
+    no_links(quarantine)
     if data is not None and _room(quarantine) >= len(data):
-        put(os.path.join(quarantine, f"{flat}.{version}"), data, durable=False, mode=0o600)
+        put(os.path.join(quarantine, f"{flat}.{version}"), data, durable=durable, mode=0o600)
     reason = {
         "path": action.path,
         "kept_at": iso(now.wall_s),

@@ -32,7 +32,7 @@ from tests.support.tree import (
 pytestmark = pytest.mark.timeout(120)
 
 WHOLE = "check_the_whole"
-THINK_S = 3
+THINK_S = 10  # for which a parallelism efficiency of 0.75 is promised
 SETTLE_S = 0.2  # of the fixture `tree`
 
 
@@ -163,7 +163,7 @@ def test_every_figure_of_the_summary_comes_from_the_journal(shown: Shown) -> Non
     assert said["seconds_together"] == pytest.approx(makespan_s, abs=0.02)
     assert said["speedup"] == pytest.approx(sum(worked.values()) / makespan_s, abs=0.02)
     assert said["parallelism_efficiency"] == pytest.approx(path_s / makespan_s, abs=0.002)
-    assert 0 < said["parallelism_efficiency"] <= 1
+    assert 0.75 <= said["parallelism_efficiency"] <= 1
     assert [one["task_id"] for one in said["rejected"]] == [line["task_id"] for line in journal.events("rejected")]
     assert [one["task_id"] for one in said["stalled"]] == [line["task_id"] for line in journal.events("stalled")]
 

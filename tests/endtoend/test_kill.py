@@ -70,7 +70,7 @@ def nobody_is_left(tree: Tree) -> None:
     eventually(lambda: tree.agents_at_work() == [], saying=lambda: f"still there: {tree.agents_at_work()}")
 
 
-# -- the daemon ----------------------------------------------------------------------------------------------------------
+# -- the daemon ------------------------------------------------------------------------------------------------------
 
 
 def size(path: Path) -> int:
@@ -230,7 +230,7 @@ def is_claim(line: Document, task: str) -> bool:
     return bool(line["task_id"] == task and line["to"] == "tasks/in_progress")
 
 
-# -- agents --------------------------------------------------------------------------------------------------------------
+# -- agents ----------------------------------------------------------------------------------------------------------
 
 
 def test_ten_killed_agents_are_replaced_and_their_tasks_have_attempt_2(tree: Tree) -> None:

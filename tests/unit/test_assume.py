@@ -106,7 +106,7 @@ def test_what_is_made_again_is_there() -> None:
     record = b.lies(made, "a", b.GLOBAL)
     made.put(record, None, 0.0)
 
-    assume(b.index(made), Make(instruction="inst_1", task_id="a", place=b.GLOBAL, reason="-"), b.NOW)
+    assume(b.index(made), Make(instruction="inst_1", task_id="a", place=b.GLOBAL, attempt=1, reason="-"), b.NOW)
 
     assert (record.state, record.settled) == (State.GLOBAL, True)
 
@@ -123,7 +123,7 @@ def test_notes_are_applied_as_a_replay_would_and_set_what_only_this_life_knows()
     note("revived")
     assert (record.stalled_s, record.ledger.stalled) == (None, False)
     note("alert")
-    assert record.alerted
+    assert record.ledger.alerted
 
     b.lies(made, "a", b.COMPLETED)
     note("accepted", manifest_sha256="m1")

@@ -81,7 +81,6 @@ def test_an_acceptance_names_the_manifest_that_held() -> None:
     assert (known.accepted, known.judged) == ("m1", ("m1", "e1"))
 
 
-@pytest.mark.xfail(strict=True, reason="history.py: `accepted` outlives the attempt; the next one is done when claimed")
 def test_an_acceptance_counts_for_its_attempt_only() -> None:
     lost_race = [said("accepted", manifest_sha256="m1"), moved("tasks/in_progress", "tasks/cancelled")]
 
@@ -131,6 +130,15 @@ def test_a_process_is_known_from_its_start_until_its_end_and_how_it_ended() -> N
     assert (running.process, running.starts) == (Process(pid=42, started=1.5, boot_id="b"), 1)
     assert (over.process, over.ended) == (None, (1, 3))
     assert ledger(start, said("process_ended", exit_code=None)).ended is None
+
+
+@pytest.mark.xfail(strict=True, reason="history.py: the end of an old process makes us forget the one that runs now")
+def test_the_end_of_an_older_process_says_nothing_of_the_one_that_runs_now() -> None:
+    starts = [said("process_started", pid=pid, start_time=1.5, boot_id="b") for pid in (42, 43)]
+
+    known = ledger(*starts, said("process_ended", attempt=1, pid=42, exit_code=-15))
+
+    assert known.process == Process(pid=43, started=1.5, boot_id="b")
 
 
 def test_what_had_to_fail_before_has_been_seen_once_and_for_all() -> None:

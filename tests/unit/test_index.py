@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cagents_fs.core.graph import circular
 from cagents_fs.core.index import Work, add_tasks
 from cagents_fs.core.ordering import RANK
-from cagents_fs.model.files import Task
+from cagents_fs.model.files import Heartbeat, Task
 from cagents_fs.model.states import FOLDERED, State, place_of
 from tests.support import builders as b
 
@@ -47,9 +47,9 @@ def step(made: Work, what: str, name: str, place: str | None) -> None:
     elif what == "accept":
         record.ledger.accepted = "m1"
         made.refresh(record)
-    else:
+    elif record.state is not State.CANCELLED:
         record.ledger.skipped = True
-        made.refresh(record)
+        made.put(record, b.CANCELLED, 0.0)
 
 
 def downstream(made: Work, lost: set[str]) -> dict[str, tuple[str, ...]]:
@@ -67,7 +67,8 @@ def downstream(made: Work, lost: set[str]) -> dict[str, tuple[str, ...]]:
 
 def by_walking(made: Work, agent: str) -> list[str]:
     """Priority first, then first in, first out."""
-    there = [r for r in made.records.values() if r.state is State.GLOBAL and (r.task.assigned_agent or "") == agent]
+    queues = (State.GLOBAL, State.DOMAINS)
+    there = [r for r in made.records.values() if r.state in queues and (r.task.assigned_agent or "") == agent]
     return [r.task.task_id for r in sorted(there, key=lambda r: (RANK[r.task.priority], r.arrived))]
 
 
@@ -167,13 +168,13 @@ def test_a_task_that_vanishes_for_a_moment_is_in_no_state_and_keeps_its_lookups_
 def test_entering_a_place_begins_everything_anew_and_staying_there_nothing() -> None:
     made = b.work(b.task("a"))
     record = b.lies(made, "a", b.IN_PROGRESS)
-    record.signs, record.stalled_s, record.alerted, arrived = 3, 5.0, True, record.arrived
+    record.signs, record.stalled_s, record.promised_s, arrived = 3, 5.0, 7.0, record.arrived
 
     made.put(record, b.IN_PROGRESS, 99.0)
-    assert (record.signs, record.stalled_s, record.alerted, record.arrived) == (3, 5.0, True, arrived)
+    assert (record.signs, record.stalled_s, record.promised_s, record.arrived) == (3, 5.0, 7.0, arrived)
 
     made.put(record, b.queue(), 99.0)
-    assert (record.signs, record.stalled_s, record.alerted) == (0, None, False)
+    assert (record.signs, record.stalled_s, record.promised_s) == (0, None, 0.0)
     assert (record.entered_s, record.sign_s) == (99.0, 99.0)
 
 
@@ -192,6 +193,18 @@ def test_who_comes_back_to_the_queue_goes_to_its_end() -> None:
         b.lies(made, name, place)
 
     assert [record.task.task_id for record in made.best("ann")] == ["c", "a"]
+
+
+def test_the_holder_is_whom_the_journal_names_else_who_gives_signs_of_life_else_whom_the_plan_names() -> None:
+    made = b.work(b.task("a"))
+    record = b.lies(made, "a", b.IN_PROGRESS, holder=None)
+    assert record.holder == "ann"
+
+    record.heartbeat = Heartbeat.model_validate({"agent_name": "bob", "task_id": "a"})
+    assert record.holder == "bob"
+
+    record.ledger.holder = "zoe"
+    assert record.holder == "zoe"
 
 
 def test_the_open_wave_is_the_first_in_which_something_is_left() -> None:

