@@ -205,6 +205,8 @@ class Eyes:
         found = list(dict.fromkeys(tree.locate(os.path.join(self.root, work.id), task_id)))
         if not found:
             work.put(record, None, now.s)
+            if not record.absent:
+                self._look_soon(now)
             return
         known = record.ledger.place
         first = known if known in found else min(found, key=lambda place: ORDER_OF_LIFE[state_of(place)])

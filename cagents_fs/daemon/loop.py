@@ -112,10 +112,13 @@ class Loop:
         if self.eyes.watcher.supervise():
             for work in self.index.works.values():
                 self.eyes.watch(work)
-        yield from self.eyes.look_everywhere(now)
+        found = False
+        for action in self.eyes.look_everywhere(now):
+            found = True
+            yield action
         self.look_cost_s = time.monotonic() - begun_s
         interval_s = self.policy().scan_interval_s
-        if self.eyes.watcher.hears:
+        if self.eyes.watcher.hears and not found:  # what was found is no measure of what looking costs
             interval_s = max(interval_s, 200 * self.look_cost_s)
         self.look_s = now.s + interval_s
 
