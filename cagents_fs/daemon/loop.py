@@ -18,7 +18,7 @@ from cagents_fs.daemon.derived import Derived
 from cagents_fs.daemon.eyes import Eyes
 from cagents_fs.daemon.hands import Hands
 from cagents_fs.daemon.hearing import Hearing
-from cagents_fs.daemon.trouble import Trouble
+from cagents_fs.daemon.trouble import Trouble, storage_text
 from cagents_fs.daemon.verdict_desk import VerdictDesk
 from cagents_fs.daemon.watch import Hint
 from cagents_fs.errors import StorageError
@@ -31,6 +31,7 @@ from cagents_fs.rules.liveness import lease_s
 from cagents_fs.store.commit import Committer
 
 log = logging.getLogger("cagents_fs")
+MOST_FAILURES = 5  # in a row; then we leave, loudly
 MOST_PASSES = 20  # more means that two rules undo each other
 
 
@@ -52,6 +53,7 @@ class Loop:
         self.checking, self.clock, self.policy = checking, clock, policy
         self.derived = Derived(committer.root, lambda: policy().durability == "power_loss")
         self.trouble = Trouble()
+        self.failures = 0  # turns in a row that failed by a fault of ours
         self.wake_s = 0.0
         self.look_s = 0.0  # when the next full look is due
         self.look_cost_s = 0.0
@@ -71,11 +73,23 @@ class Loop:
         try:
             self._turn(hints, now, everything=everything or now.s >= self.look_s)
         except (OSError, StorageError) as error:
-            self.trouble.begin(error, self.committer.root, now.s)
-            self._reopen |= set(self.index.works)
-            self.wake_s = self.look_s = self.trouble.until_s
+            self.trouble.begin(storage_text(error, self.committer.root), now.s)
+            self._start_over()
+        except Exception as error:  # a fault of ours: said loudly, and no reason to leave fifty agents alone
+            self.failures += 1
+            if self.failures >= MOST_FAILURES:
+                raise
+            log.exception("this should not happen, please report it; the tree is read again")
+            self.trouble.begin(f"a fault in cagents-fs: {error!r}", now.s)
+            self._start_over()
         else:
+            self.failures = 0
             self.trouble.end()
+
+    def _start_over(self) -> None:
+        """Whatever this turn has decided and not done is forgotten: everything is read again from the tree."""
+        self._reopen |= set(self.index.works)
+        self.wake_s = self.look_s = self.trouble.until_s
 
     def _turn(self, hints: Iterable[Hint], now: Now, *, everything: bool) -> None:
         actions: list[Action] = []

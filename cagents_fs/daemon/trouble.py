@@ -28,11 +28,10 @@ class Trouble:
     until_s: float = 0.0
     said: str = ""
 
-    def begin(self, error: OSError | StorageError, root: str, now_s: float) -> None:
-        """A turn has failed. Says so once, not at every attempt."""
+    def begin(self, said: str, now_s: float) -> None:
+        """A turn has failed, for this reason. It is said once, not at every attempt."""
         self.pause_s = min(LONGEST_PAUSE_S, max(0.5, 2 * self.pause_s))
         self.until_s = now_s + self.pause_s
-        said = storage_text(error, root)
         if said != self.said:
             log.error(said, extra={"event": "storage"})
             self.said = said

@@ -122,11 +122,10 @@ class Stage:
         """What is decided in this turn, as it is carried out; the last one is when to look again."""
         decided = [action for action in before if assume(self.index, action, self.now)]
         self._look()
-        wakes: list[float] = []
         for _ in range(MOST_PASSES):
-            found, wakes = self._pass()
+            found, wakes, leads_on = self._pass()
             decided.extend(found)
-            if not found:
+            if not leads_on:
                 break
         else:
             raise AssertionError("the rules do not come to rest")
@@ -143,20 +142,21 @@ class Stage:
                 self.work.touched[task_id] = None
             record.manifest_gone = seen is None
 
-    def _pass(self) -> tuple[list[Action], list[float]]:
+    def _pass(self) -> tuple[list[Action], list[float], bool]:
         found: list[Action] = []
         wakes: list[float] = []
+        leads_on = False
         for rule in reconcile.RULES:
             for action in _in_order(list(rule(self.index, self.policy, self.now))):
                 if isinstance(action, Wake):
                     wakes.append(action.at_s)
                     continue
-                quiet = not assume(self.index, action, self.now)
+                leads_on = assume(self.index, action, self.now) or leads_on
                 b.check(self.work)
-                if isinstance(action, Move) and action.sweep is not None:
+                if isinstance(action, Move | Recognise) and action.sweep is not None:
                     self.outputs.pop(action.task_id, None)
-                found.extend([] if quiet and action in found else [action])
-        return found, wakes
+                found.append(action)
+        return found, wakes, leads_on
 
     # -- making it durable ---------------------------------------------------------------------------------------------
 
