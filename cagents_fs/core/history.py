@@ -72,6 +72,7 @@ class History:
     next_seq: int = 1
     intake: Line | None = None  # the `intake_done` line
     phase: str = "planning"
+    closed: bool = True  # whether the task files say how it ended, where it has
     answered: set[str] = field(default_factory=set)
     intents: dict[int, Line] = field(default_factory=dict)  # intended and neither moved nor void
     quarantined: dict[str, str] = field(default_factory=dict)  # path -> why, as far as it was not mended
@@ -102,7 +103,9 @@ class History:
             case "intake_done":
                 self.intake = line
             case "phase":
-                self.phase = line["phase"]
+                self.phase, self.closed = line["phase"], False
+            case "closed":
+                self.closed = True
             case "answered" | "finding" if "key" in line:
                 self._answer(line)
             case "mended":

@@ -35,7 +35,11 @@ class Derived:
         self._queues_at_s = 0.0
         self._verdicts: deque[WriteVerdict] = deque()
         self._ended: deque[str] = deque()
-        self._closing: deque[tuple[str, str]] = deque()
+        self._closing: deque[tuple[str, str | None]] = deque()  # None: that was the last of the instruction
+
+    def close(self, instruction: str) -> None:
+        """An instruction has ended, and its task files do not say so yet."""
+        self._ended.append(instruction)
 
     def saw(self, action: Action) -> None:
         """An action was carried out."""
@@ -55,7 +59,7 @@ class Derived:
                 )
                 self._verdicts.append(verdict)
             case Phase() if action.phase in OVER:
-                self._ended.append(action.instruction)
+                self.close(action.instruction)
 
     @property
     def busy(self) -> bool:
@@ -68,9 +72,9 @@ class Derived:
             return 0.0
         return self._queues_at_s if self._queues else None
 
-    def step(self, index: Index, now: Now) -> None:
-        """Write some more. Trouble is logged and nothing else."""
-        begun_s = time.monotonic()
+    def step(self, index: Index, now: Now) -> list[str]:
+        """Write some more. Returns the instructions that are closed now. Trouble is logged and nothing else."""
+        begun_s, closed = time.monotonic(), list[str]()
         if self._queues and now.s >= self._queues_at_s:
             self._queues_at_s = now.s + EVERY_S
             for instruction, agent in self._queues:
@@ -82,18 +86,16 @@ class Derived:
                 self._safely(lambda v=verdict: informing.write(self._root, v, now))  # type: ignore[misc]
             elif self._closing:
                 instruction, task_id = self._closing.popleft()
-                self._safely(lambda i=instruction, t=task_id: self._close(index, i, t))  # type: ignore[misc]
+                if task_id is None:
+                    closed.append(instruction)
+                else:
+                    self._safely(lambda i=instruction, t=task_id: self._close(index, i, t))  # type: ignore[misc]
             else:
                 name = self._ended.popleft()
                 if name in index.works:
                     self._closing.extend((name, task_id) for task_id in index.works[name].records)
-
-    def finish(self, index: Index, now: Now) -> None:
-        """Write all that is left: the daemon leaves."""
-        self._queues_at_s = 0.0
-        self.step(index, now)
-        while self.busy:
-            self.step(index, now)
+                    self._closing.append((name, None))
+        return closed
 
     @staticmethod
     def _safely(write: Callable[[], None]) -> None:

@@ -23,6 +23,7 @@ from cagents_fs.daemon.verdict_desk import VerdictDesk
 from cagents_fs.daemon.watch import Hint
 from cagents_fs.errors import StorageError
 from cagents_fs.model.actions import Action, Move, Note, RunChecks, Start, Stop, StopChecks, Wake
+from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, state_of
@@ -113,7 +114,14 @@ class Loop:
         actions.extend(self._passes(now))
         self.moved = len(actions)
         self._do(coalesce(actions), now)
-        self.derived.step(self.index, now)
+        self.derive(now)
+
+    def derive(self, now: Now) -> None:
+        """Write some of what is derived. Raises OSError."""
+        for instruction in self.derived.step(self.index, now):
+            line = {"time": iso(now.wall_s), "event": "closed", "reason": "every task file says how it ended"}
+            self.committer.note(instruction, [line], durable=False)
+            self.index.works[instruction].history.apply(line)
 
     def _again(self, instruction: str, now: Now) -> Iterator[Action]:
         """Read an instruction again: somebody was first, or the disk refused in the middle of a turn."""

@@ -113,6 +113,8 @@ class Service:
         self.index.hands = self.agents or 0  # not before: nothing is started twice beside what is left over
         for work in self.index.works.values():
             work.touched.update(dict.fromkeys(work.records))
+            if not work.history.closed and not work.open:
+                self.loop.derived.close(work.id)
         self.loop.wake_s = 0.0
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -174,6 +176,12 @@ class Service:
         busy = self.checking.pending or self.loop.derived.busy or self.loop.moved or len(self.processes)
         return not (waiting or busy or self.loop.trouble.said)
 
+    def _write_what_is_left(self) -> None:
+        """Derived files, for a second at most: what is not written now is written by the next daemon."""
+        deadline_s = time.monotonic() + 1.0
+        while self.loop.derived.busy and time.monotonic() < deadline_s:
+            self.loop.derive(self.clock.now())
+
     def stop(self) -> None:
         """Leave at the next opportunity. Safe in a signal handler."""
         self.stopping = True
@@ -183,7 +191,7 @@ class Service:
         """End everything that was started, make everything durable, give the lock back."""
         try:
             self.hands.close(self.clock.now())
-            self.loop.derived.finish(self.index, self.clock.now())
+            self._write_what_is_left()
         except OSError as error:
             log.error(storage_text(error, self.root), extra={"event": "storage"})
         self.checking.close()

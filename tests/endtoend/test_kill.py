@@ -285,3 +285,20 @@ def test_an_agent_is_not_started_again_while_others_are_judged(tree: Tree) -> No
 
     started = Journal.of(tree.root / "inst_1").by_task("process_started")
     assert [task for task, lines in started.items() if len(lines) > 1] == []
+
+
+def test_rework_is_judged_when_its_process_has_ended_and_given_up_when_it_was_done_often_enough(tree: Tree) -> None:
+    """It changes what the rejected manifest names, and goes on for a while: that manifest is not judged meanwhile."""
+    tree.configure("subagent_coordination_protocol.yaml", {"quality_gates": {"rework_protocol": {"max_iterations": 1}}})
+    command = 'date +%N > "$CAGENTS_OUTPUT/result.txt"; sleep 1'
+    check = {"criterion": "It is good", "check": "sleep 0.7; false"}
+    task = job("t1", command, acceptance_criteria=[check], max_retries=0)
+
+    answer = tree.call("run", plan(tree, "run", [task]), "--id", "inst_1", "--timeout", "15s")
+
+    assert answer.code == 1, answer
+    instruction = Instruction(tree, "inst_1")
+    assert instruction.places("t1") == ["tasks/failed"]
+    assert len(instruction.events("process_started")) == 2
+    codes = [[fault["code"] for fault in line["faults"]] for line in instruction.events("rejected")]
+    assert codes == [["check_failed"], ["check_failed"]]

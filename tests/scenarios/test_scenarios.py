@@ -113,6 +113,7 @@ class Play:
         self.stage.dies_after = int(after)
 
     def restart(self) -> None:
+        self.stage.dies_after = None
         self.stage.restart()
 
     def turn(self) -> list[str]:
@@ -121,13 +122,16 @@ class Play:
             self.stage.submit()
             self.begun = True
         notes, self.notes = self.notes, []
-        return [told(action) for action in self.stage.turn(*notes)] or ["nothing"]
+        lines = [told(action) for action in self.stage.turn(*notes)] or ["nothing"]
+        if self.stage.dies_after is not None:
+            lines.append(f"dies    after {self.stage.dies_after} renames, before it could say so")
+        return lines
 
 
 def told(action: Action) -> str:
     """An action as a line of a transcript."""
     kind, about, reason = _told(action)
-    return f"{kind:<8}{about:<34}{reason}".rstrip()
+    return f"{kind:<8}{about:<38} {reason}".rstrip()
 
 
 def _told(action: Action) -> tuple[str, str, str]:
