@@ -80,7 +80,7 @@ def _of_tasks(
             yield fault("no_command", problem, "tasks", number)
     names = {task.task_id for task in tasks.values()} | _named(document.value)
     for number, task in tasks.items():
-        for awaited, loc in _awaited(task):
+        for awaited, loc in _awaited(task, short=isinstance(document.value["tasks"][number].get("dependencies"), list)):
             if awaited not in names:
                 text = f"{task.task_id} waits for {awaited}, which this plan does not have"
                 yield fault("missing_dependency", text, "tasks", number, "dependencies", *loc)
@@ -114,9 +114,9 @@ def _named(value: Any) -> set[str]:
     return {str(item["task_id"]) for item in listed if isinstance(item, dict) and "task_id" in item}
 
 
-def _awaited(task: Task) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+def _awaited(task: Task, *, short: bool) -> Iterator[tuple[str, tuple[str | int, ...]]]:
     """Each dependency with where it stands, in the short form or in the long one."""
-    if task.dependencies.model_fields_set == {"hard_dependencies"}:
+    if short:
         for number, dependency in enumerate(task.dependencies.hard_dependencies):
             yield dependency.task_id, (number,)
         return

@@ -34,8 +34,8 @@ class Ledger:
     checked_before: bool = False
     by_runner: bool = False
     process: Process | None = None
-    ended: tuple[int, int] | None = None  # attempt and exit code of the last process
     starts: int = 0
+    runs: int = 0  # processes of this attempt that came to their end by themselves
     blocked_by: tuple[str, ...] = ()
     skipped: bool = False
     stalled: bool = False
@@ -46,7 +46,7 @@ class Ledger:
         """Take over a `moved` line."""
         target, attempt = line["to"], line.get("attempt") or self.attempt
         if attempt != self.attempt:
-            self.rejections, self.judged, self.refused, self.starts, self.ended = 0, None, None, 0, None
+            self.rejections, self.judged, self.refused, self.starts, self.runs = 0, None, None, 0, 0
             self.accepted = None
         self.came_from, self.place, self.attempt = line.get("from"), target, attempt
         self.reason = line.get("reason") or ""
@@ -70,6 +70,7 @@ class History:
 
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     next_seq: int = 1
+    damaged: list[int] = field(default_factory=list)  # numbers of lines that say nothing we understand
     intake: Line | None = None  # the `intake_done` line
     phase: str = "planning"
     closed: bool = True  # whether the task files say how it ended, where it has
@@ -82,9 +83,15 @@ class History:
         return self.ledgers.setdefault(task_id, Ledger())
 
     def replay(self, lines: Iterable[Line]) -> "History":
-        """Take over what is there. Lines of unknown events are skipped: a newer version may have written them."""
+        """Take over what is there. Lines of unknown events are skipped: a newer version may have written them.
+
+        So is a line that is JSON and no record of ours: `damaged` has its number.
+        """
         for line in lines:
-            self.apply(line)
+            try:
+                self.apply(line)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                self.damaged.append(line.get("seq", 0))
         return self
 
     def apply(self, line: Line) -> None:
@@ -142,8 +149,8 @@ class History:
             case "process_started":
                 ledger.process = Process(pid=line["pid"], started=line["start_time"], boot_id=line["boot_id"])
                 ledger.starts += 1
-                ledger.ended = None
             case "process_ended":
-                ledger.process = None
-                if line.get("exit_code") is not None:
-                    ledger.ended = (line.get("attempt") or ledger.attempt, line["exit_code"])
+                if ledger.process is not None and line.get("pid") in (None, ledger.process.pid):
+                    ledger.process = None
+                if line.get("exit_code") is not None and not line.get("stopped"):
+                    ledger.runs += line.get("attempt") in (None, ledger.attempt)

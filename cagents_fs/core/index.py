@@ -142,7 +142,9 @@ class Work:
             self.unmet[child] += step
             if child in self.records:
                 self.touched[child] = None
-                if self.records[child].state is State.WAITING and not self.unmet[child]:
+                if self.unmet[child]:
+                    self.ready.pop(child, None)
+                elif self.records[child].state is State.WAITING:
                     self.ready[child] = None
 
     def best(self, agent: str) -> Iterator[Record]:

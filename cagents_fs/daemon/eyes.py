@@ -84,7 +84,8 @@ class Eyes:
 
     @staticmethod
     def _troubles(loaded: Loaded) -> Iterator[Action]:
-        damaged = ", ".join(f"line {number}" for number in loaded.lines.damaged[:10])
+        lines = [f"line {number}" for number in loaded.lines.damaged[:10]]
+        damaged = ", ".join([*lines, *(f"seq {number}" for number in loaded.work.history.damaged[:10])])
         found = [(JOURNAL, f"the journal is damaged in {damaged}; what stands there is left out")] if damaged else []
         for path, reason in (*found, *((fault.path, str(fault)) for fault in loaded.troubles)):
             key = f"{path}|{version_of(reason.encode(errors='backslashreplace'))}"

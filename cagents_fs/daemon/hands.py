@@ -162,6 +162,7 @@ class Hands:
             "agent": record.ledger.holder,
             "reason": how + (", as its task had left" if ended.stopped else ""),
             "exit_code": ended.exit_code,
+            "stopped": ended.stopped,
             "pid": ended.process.pid,
         }
         self.committer.note(instruction, [line], durable=False)

@@ -104,8 +104,11 @@ def _not_released(work: Work, record: Record, policy: Policy) -> Iterator[str]:
 
 def _lost(work: Work, cause: str) -> str:
     other = work.records.get(cause)
-    where = f"is in {other.place}" if other else "does not exist"
-    return f"it is blocked by {cause}, which {where}; `cagents-fs retry {work.id}/{cause}` frees it"
+    if other is None:
+        return f"it is blocked by {cause}, which does not exist; add it, or cancel this one"
+    if other.state in (State.FAILED, State.CANCELLED):
+        return f"it is blocked by {cause}, which is in {other.place}; `cagents-fs retry {work.id}/{cause}` frees it"
+    return f"it is blocked by {cause}, which is in {other.place}"
 
 
 def story(task_id: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,8 +1,11 @@
 """How many at once, and who takes it? Limits of modes, agents and queues; release into agents' queues."""
 
 from collections.abc import Iterator
+from heapq import merge
+from itertools import chain
 
 from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.core.ordering import sort_key
 from cagents_fs.model.actions import Action, Move, RunChecks, Tell
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
@@ -71,8 +74,11 @@ def _put_back(index: Index, work: Work, policy: Policy) -> Iterator[Action]:
             per_agent[holder] = index.at_work(holder) - slots(work, holder, policy)
         if (over <= 0 and per_agent[holder] <= 0) or not _untouched_claim(record):
             continue
+        limit = f"the limit of {work.mode} mode ({work.limit(policy.mode_limit)} at once)"
+        if over <= 0:
+            limit = f"the slots of {holder} ({slots(work, holder, policy)})"
         over, per_agent[holder] = over - 1, per_agent[holder] - 1
-        reason = f"claimed over the limit of {work.mode} mode ({work.limit(policy.mode_limit)} at once); put back"
+        reason = f"claimed over {limit}; put back"
         yield Move(
             instruction=work.id,
             task_id=task_id,
@@ -95,30 +101,46 @@ def _release(index: Index, work: Work, policy: Policy) -> Iterator[Action]:
     open_level = work.open_level() if work.mode == "pipeline" else None
     one_by_one = work.limit(policy.mode_limit) if work.mode == "sequential" else None
     out = len(work.in_state[State.AGENTS]) + len(work.in_state[State.IN_PROGRESS])
-    for assigned in tuple(work.heaps):
-        agents = instances(assigned or policy.default_agent, policy)
-        depth = {agent: index.queued_for(work, agent) for agent in agents}
-        for record in work.best(assigned):
-            if not record.settled or (open_level is not None and work.level[record.task.task_id] > open_level):
-                continue
-            if _before(record, policy):
-                yield from _check_before(work, record)
-                continue
-            if one_by_one is not None and out >= one_by_one:
-                break
-            agent = min(agents, key=lambda name: (index.at_work(name) + depth[name], agents.index(name)))
-            if depth[agent] >= policy.max_queue_depth:
-                break
-            depth[agent], out = depth[agent] + 1, out + 1
-            yield Move(
-                instruction=work.id,
-                task_id=record.task.task_id,
-                source=record.place or "",
-                target=place_of(State.AGENTS, agent),
-                reason=f"released to {agent}" + (f", least loaded of {len(agents)}" if len(agents) > 1 else ""),
-                attempt=record.ledger.attempt,
-                agent=agent,
-            )
+    depth: dict[str, int] = {}
+    for record in _in_order(work, all_together=one_by_one is not None):
+        if not record.settled or (open_level is not None and work.level[record.task.task_id] > open_level):
+            continue
+        if _before(record, policy):
+            yield from _check_before(work, record)
+            continue
+        if one_by_one is not None and out >= one_by_one:
+            return
+        agent = _least_loaded(index, work, record, policy, depth)
+        if agent is None:
+            continue
+        depth[agent], out = depth[agent] + 1, out + 1
+        count = len(instances(record.task.assigned_agent or policy.default_agent, policy))
+        yield Move(
+            instruction=work.id,
+            task_id=record.task.task_id,
+            source=record.place or "",
+            target=place_of(State.AGENTS, agent),
+            reason=f"released to {agent}" + (f", least loaded of {count}" if count > 1 else ""),
+            attempt=record.ledger.attempt,
+            agent=agent,
+        )
+
+
+def _in_order(work: Work, *, all_together: bool) -> Iterator[Record]:
+    """The tasks that could be released, best first: of each agent, or, one after another, of all of them together."""
+    queues = [work.best(assigned) for assigned in tuple(work.heaps)]
+    if all_together:
+        return merge(*queues, key=lambda record: sort_key(record.task.priority, record.arrived))
+    return chain.from_iterable(queues)
+
+
+def _least_loaded(index: Index, work: Work, record: Record, policy: Policy, depth: dict[str, int]) -> str | None:
+    """The agent of its type, with room in its queue, that has the least to do; `depth` counts this turn's releases."""
+    agents = instances(record.task.assigned_agent or policy.default_agent, policy)
+    for agent in agents:
+        depth.setdefault(agent, index.queued_for(work, agent))
+    with_room = [agent for agent in agents if depth[agent] < policy.max_queue_depth]
+    return min(with_room, key=lambda agent: index.at_work(agent) + depth[agent], default=None)
 
 
 def _before(record: Record, policy: Policy) -> bool:

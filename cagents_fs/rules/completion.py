@@ -9,7 +9,7 @@ from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.rules.retries import after_failure
-from cagents_fs.rules.verdicts import accept, fenced, move, refuse, reject, undo
+from cagents_fs.rules.verdicts import accept, back, fenced, move, recognise, refuse, reject, undo
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
 
 CUT_SHORT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY})
@@ -26,6 +26,8 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
                 continue
             if record.ledger.accepted is not None and record.settled and record.state in CUT_SHORT:
                 yield _finished_after_a_crash(work, record)
+            elif record.ledger.accepted is not None and record.state is State.COMPLETED and not record.settled:
+                yield recognise(work, record, "moved by somebody else after it was accepted")
             elif record.manifest is not None:
                 yield from _look_at(work, record, record.manifest, policy, now)
             elif record.manifest_gone:
@@ -41,7 +43,7 @@ def _finished_after_a_crash(work: Work, record: Record) -> Action:
 def _without_manifest(work: Work, record: Record) -> Iterator[Action]:
     if record.state is State.UNDER_REVIEW and record.settled:
         yield StopChecks(instruction=work.id, task_id=record.task.task_id)
-        yield move(work, record, State.IN_PROGRESS, "its manifest was taken away while it was judged")
+        yield back(work, record, "its manifest was taken away while it was judged")
     elif record.state is State.COMPLETED and record.ledger.accepted is None and record.settled:
         yield move(work, record, State.IN_PROGRESS, "it lies in completed, and there is no manifest")
     elif record.state is State.COMPLETED and record.ledger.accepted is None:
@@ -50,11 +52,11 @@ def _without_manifest(work: Work, record: Record) -> Iterator[Action]:
 
 def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
     ledger, state = record.ledger, record.state
-    if state in NOT_STARTED or seen.sha256 == ledger.refused:
+    if state in NOT_STARTED:
         return  # not yet claimed: held until it is
     # Somebody else put it there, or the journal that knew of its acceptance is lost: it is judged where it lies.
     foreign = state is State.COMPLETED and ledger.accepted is None
-    if not foreign and not record.settled:
+    if not foreign and (not record.settled or seen.sha256 == ledger.refused):
         return
     if state is State.UNDER_REVIEW or foreign:
         yield from _review(work, record, seen, policy, now)
@@ -70,7 +72,8 @@ def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now
         yield from _begin(work, record, seen, policy, now)
     elif state is State.BLOCKED:
         text = f"{record.task.task_id} is blocked by {', '.join(ledger.blocked_by) or 'a dependency'}; it is kept"
-        yield from refuse(work, record, seen, (Fault("blocked", text, seen.path),))
+        if f"{seen.path}|{seen.sha256}" not in work.history.answered:  # once; it is judged when the task is free
+            yield from refuse(work, record, seen, (Fault("blocked", text, seen.path),), for_good=False)
 
 
 def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
@@ -113,7 +116,7 @@ def _review(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now:
     if fence and record.state is State.UNDER_REVIEW:
         yield StopChecks(instruction=work.id, task_id=task_id)
         yield from refuse(work, record, seen, tuple(fence))
-        yield move(work, record, State.IN_PROGRESS, "what was judged was replaced by a manifest that is none of this")
+        yield back(work, record, "what was judged was replaced by a manifest that is none of this attempt")
     elif fence or not proven or seen.manifest is None:
         faults = [*fence, *_all_faults(work, record, seen, policy)]
         yield from _verdict(work, record, seen, faults, policy, now)

@@ -81,7 +81,7 @@ def _raised(work: Work, record: Record) -> Recognise:
         target=record.place or "",
         reason=f"taken up again by somebody else; attempt {attempt}",
         attempt=attempt,
-        facts={"retries": record.ledger.retries if record.ledger.came_from == State.RETRY.value else 0},
+        facts={"retries": record.ledger.retries if record.ledger.place == State.RETRY.value else 0},
         edit_after={"attempt": attempt},
         sweep=record.ledger.attempt,
     )

@@ -1,6 +1,6 @@
 """What do people ask for? `cancel`, `retry` and `rescue`, each a file in `requests/`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.actions import Action, Make, Move, Note, Settle, StopChecks
@@ -16,9 +16,19 @@ TAKEN_UP_AGAIN = (State.FAILED, State.CANCELLED)
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which requests are there, and what do they come to?"""
     for work in index.works.values():
-        for name, request in work.requests.items():
+        for name, request in _without_repetition(work.requests):
             yield from _carry_out(work, request)
             yield Settle(instruction=work.id, name=name)
+
+
+def _without_repetition(requests: Mapping[str, Request]) -> Iterator[tuple[str, Request]]:
+    """One request a task in a pass: the next one has to see what the first came to. `rescue` is about all of them."""
+    met: set[str | None] = set()
+    for name, request in requests.items():
+        if None in met or request.task_id in met or (request.task_id is None and met):
+            continue
+        met.add(request.task_id)
+        yield name, request
 
 
 def _carry_out(work: Work, request: Request) -> Iterator[Action]:

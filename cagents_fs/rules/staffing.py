@@ -8,20 +8,18 @@ from cagents_fs.model.actions import Action, Move, Start, Stop
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State, place_of
-from cagents_fs.rules.admission import refusal, slots, type_of
+from cagents_fs.rules.admission import slots, type_of
 from cagents_fs.rules.retries import after_failure
 
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Who starts, and who stops?"""
-    free = index.hands - _taken(index) if index.hands else 0
+    tally = Tally(index)
     for work in index.works.values():
         yield from _stop(work)
         if index.hands and index.staffed_only in (None, work.id) and work.history.intake is not None:
             yield from _start(work, policy, now)
-            for claim in _claims(index, work, policy, free):
-                free -= 1
-                yield claim
+            yield from _claims(work, policy, tally)
 
 
 def _taken(index: Index) -> int:
@@ -55,6 +53,10 @@ def _start(work: Work, policy: Policy, now: Now) -> Iterator[Action]:
             reason = "there is no command to run: the task has none and its agent type needs one"
             yield after_failure(work, record, policy, now, reason, "invalid_task_definition")
             continue
+        if record.ledger.runs > policy.max_rework:
+            reason = f"rework exhausted: it ran {record.ledger.runs} times in this attempt, and no manifest held"
+            yield after_failure(work, record, policy, now, reason)
+            continue
         again = f", once more after {record.ledger.rejections} rejected manifests" if record.ledger.rejections else ""
         yield Start(
             instruction=work.id,
@@ -76,15 +78,15 @@ def _lacks_command(kind: AgentType, record: Record) -> bool:
     return record.task.command is None and any("{command}" in part for part in kind.command)
 
 
-def _claims(index: Index, work: Work, policy: Policy, free: int) -> Iterator[Action]:
-    room = min(free, work.limit(policy.mode_limit) - len(work.in_state[State.IN_PROGRESS]))
+def _claims(work: Work, policy: Policy, tally: "Tally") -> Iterator[Action]:
     for agent, members in work.at_agent.items():
-        if room <= 0 or refusal(index, work, agent, policy):
-            continue
-        own_room = min(room, slots(work, agent, policy) - index.at_work(agent))
         queue = sorted(members, key=lambda t: sort_key(work.records[t].task.priority, work.records[t].arrived))
-        for task_id in [t for t in queue if work.records[t].settled and not work.unmet[t]][: max(0, own_room)]:
-            room -= 1
+        for task_id in queue:
+            if not work.records[task_id].settled or work.unmet[task_id]:
+                continue
+            if not tally.has_room(work, agent, policy):
+                break
+            tally.count(work, agent)
             yield Move(
                 instruction=work.id,
                 task_id=task_id,
@@ -95,3 +97,37 @@ def _claims(index: Index, work: Work, policy: Policy, free: int) -> Iterator[Act
                 agent=agent,
                 facts={"by": "runner"},
             )
+
+
+class Tally:
+    """Who is at work, and who will be by the claims of this pass: limits hold for both together."""
+
+    def __init__(self, index: Index) -> None:
+        """As the index has it."""
+        self.free = index.hands - _taken(index)
+        self._index = index
+        self._busy: dict[str, int] = {}
+        self._claimed: dict[str, int] = {}
+        self._here: dict[str, set[str]] = {}
+        self._everywhere = index.agents_at_work()
+
+    def has_room(self, work: Work, agent: str, policy: Policy) -> bool:
+        """Whether this agent may take up one more task of this instruction."""
+        running = len(work.in_state[State.IN_PROGRESS]) + self._claimed.get(work.id, 0)
+        busy = self._index.at_work(agent) + self._busy.get(agent, 0)
+        here = self._here.setdefault(work.id, self._index.agents_at_work(work))
+        return (
+            self.free > 0
+            and running < work.limit(policy.mode_limit)
+            and busy < slots(work, agent, policy)
+            and (agent in here or len(here) < policy.max_agents_per_instruction)
+            and (agent in self._everywhere or len(self._everywhere) < policy.max_global_agents)
+        )
+
+    def count(self, work: Work, agent: str) -> None:
+        """It does."""
+        self.free -= 1
+        self._claimed[work.id] = self._claimed.get(work.id, 0) + 1
+        self._busy[agent] = self._busy.get(agent, 0) + 1
+        self._here[work.id].add(agent)
+        self._everywhere.add(agent)

@@ -49,15 +49,7 @@ def accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
     if record.state is not State.COMPLETED:
         yield move(work, record, State.COMPLETED, reason)
     elif not record.settled:
-        assert ledger.place is not None and record.place is not None
-        yield Recognise(
-            instruction=work.id,
-            task_id=task_id,
-            source=ledger.place,
-            target=record.place,
-            reason=f"moved by somebody else; {reason}",
-            attempt=ledger.attempt,
-        )
+        yield recognise(work, record, f"moved by somebody else; {reason}")
 
 
 def reject(
@@ -129,8 +121,7 @@ def _after_rejection(work: Work, record: Record, rejections: int, policy: Policy
     elif record.state is State.COMPLETED:
         yield undo(work, record, "it lies in completed, and its manifest does not hold")
     elif record.state is State.UNDER_REVIEW and ledger.came_from == State.RETRY.value:
-        due = datetime.fromtimestamp(ledger.due_wall_s or now.wall_s, UTC).isoformat()
-        yield move(work, record, State.RETRY, "late work rejected; the backoff goes on", due=due)
+        yield back(work, record, "late work rejected")
     elif rejections > policy.max_rework:
         reason = f"rework exhausted: {rejections} manifests rejected"
         yield after_failure(work, record, policy, now, reason)
@@ -153,7 +144,13 @@ def _rework_message(work: Work, record: Record, seen: ManifestSeen, faults: tupl
 
 
 def refuse(
-    work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], event: str = "answered"
+    work: Work,
+    record: Record,
+    seen: ManifestSeen,
+    faults: tuple[Fault, ...],
+    event: str = "answered",
+    *,
+    for_good: bool = True,
 ) -> Iterator[Action]:
     """Evidence, but no verdict: stale, from somebody else, or too late. Kept, answered once, and nothing changes."""
     reason = "; ".join(fault.message for fault in faults)
@@ -179,7 +176,7 @@ def refuse(
         facts={
             "key": f"{seen.path}|{seen.sha256}",
             "path": seen.path,
-            "refused_task": record.task.task_id,
+            **({"refused_task": record.task.task_id} if for_good else {}),
             "manifest_sha256": seen.sha256,
             "faults": [fault.to_json() for fault in faults],
         },
@@ -198,6 +195,28 @@ def move(work: Work, record: Record, target: State, reason: str, **facts: object
         attempt=record.ledger.attempt,
         agent=record.ledger.holder,
         facts=facts,
+    )
+
+
+def back(work: Work, record: Record, reason: str) -> Move:
+    """From under review to where it came from: its agent, or, for late work, the rest of its backoff."""
+    ledger = record.ledger
+    if ledger.came_from != State.RETRY.value:
+        return move(work, record, State.IN_PROGRESS, reason)
+    due = datetime.fromtimestamp(ledger.due_wall_s or 0.0, UTC).isoformat()
+    return move(work, record, State.RETRY, f"{reason}; the backoff goes on", due=due)
+
+
+def recognise(work: Work, record: Record, reason: str) -> Recognise:
+    """Somebody else has made a move that is right; only its line is missing."""
+    assert record.ledger.place is not None and record.place is not None
+    return Recognise(
+        instruction=work.id,
+        task_id=record.task.task_id,
+        source=record.ledger.place,
+        target=record.place,
+        reason=reason,
+        attempt=record.ledger.attempt,
     )
 
 

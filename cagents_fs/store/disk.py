@@ -58,8 +58,15 @@ def exchange(one: str, other: str) -> Outcome:
 def _link_and_unlink(source: str, target: str) -> Outcome:
     """For file systems without RENAME_NOREPLACE: a crash between the two leaves two names of one file, healed later."""
     try:
-        os.link(source, target)
+        if os.path.isdir(source) and not os.path.islink(source):  # a folder cannot be linked
+            if os.path.lexists(target):
+                return Outcome.TAKEN
+            os.rename(source, target)
+            return Outcome.MOVED
+        os.link(source, target, follow_symlinks=False)
     except FileNotFoundError:
+        if os.path.lexists(source):
+            raise
         return Outcome.GONE
     except FileExistsError:
         return Outcome.TAKEN

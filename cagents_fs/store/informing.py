@@ -75,8 +75,13 @@ def _keep(root: str, action: KeepCopy, now: Now, *, durable: bool) -> None:
     quarantine = os.path.join(folder, "quarantine")
     os.makedirs(quarantine, exist_ok=True)
     no_links(quarantine)
+    kept = os.path.join(quarantine, f"{flat}.{version}")
+    if os.path.lexists(f"{kept}.reason.yaml"):
+        return  # this version is here, and keeps its place among the versions
     if data is not None and _room(quarantine) >= len(data):
-        put(os.path.join(quarantine, f"{flat}.{version}"), data, durable=durable, mode=0o600)
+        put(kept, data, durable=durable, mode=0o600)
+    elif data is not None:
+        note = f"no copy: the quarantine of this instruction is full ({KEPT_IN_ALL >> 20} MiB)"
     reason = {
         "path": action.path,
         "kept_at": iso(now.wall_s),

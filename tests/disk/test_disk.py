@@ -177,10 +177,14 @@ def test_put_replaces_and_leaves_nothing_else(tmp_path: Path, durable: bool) -> 
 def test_put_makes_the_bytes_durable_before_the_name_and_the_name_before_it_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = []
+    order: list[str] = []
 
     def spy(name: str, real: Callable[..., object]) -> None:
-        monkeypatch.setattr(disk.os, name, lambda *args: (order.append(name), real(*args))[1])
+        def call(*args: object) -> object:
+            order.append(name)
+            return real(*args)
+
+        monkeypatch.setattr(os, name, call)
 
     spy("fsync", os.fsync)
     spy("rename", os.rename)
@@ -239,7 +243,7 @@ def test_all_of_it_is_written_where_a_call_takes_only_a_part(monkeypatch: pytest
         taken.extend(data[:3])
         return len(data[:3])
 
-    monkeypatch.setattr(disk.os, "write", sips)
+    monkeypatch.setattr(os, "write", sips)
     write_all(0, b"0123456789")
 
     assert bytes(taken) == b"0123456789"

@@ -1,7 +1,8 @@
-"""One line a change of state, appended. A torn tail is cut, a damaged line is reported, a failure leaves it as it was."""
+"""One line a change of state. A torn tail is cut, a damaged line is reported, a failure leaves it as it was."""
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_nobody_else_may_read_a_journal_and_no_link_is_followed(path: Path) -> N
 
 def test_only_what_was_appended_is_synced_and_only_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
-    monkeypatch.setattr(journal.os, "fdatasync", synced.append)
+    monkeypatch.setattr(os, "fdatasync", synced.append)
     one = opened(path)
     one.sync()
     assert synced == []

@@ -287,18 +287,16 @@ def test_an_agent_is_not_started_again_while_others_are_judged(tree: Tree) -> No
     assert [task for task, lines in started.items() if len(lines) > 1] == []
 
 
-def test_rework_is_judged_when_its_process_has_ended_and_given_up_when_it_was_done_often_enough(tree: Tree) -> None:
-    """It changes what the rejected manifest names, and goes on for a while: that manifest is not judged meanwhile."""
+def test_rework_that_ends_while_the_rejected_manifest_is_judged_again_is_neither_lost_nor_repeated(tree: Tree) -> None:
+    """It changes what that manifest names and goes on for a while, so the daemon looks at it once more meanwhile."""
     tree.configure("subagent_coordination_protocol.yaml", {"quality_gates": {"rework_protocol": {"max_iterations": 1}}})
     command = 'date +%N > "$CAGENTS_OUTPUT/result.txt"; sleep 1'
-    check = {"criterion": "It is good", "check": "sleep 0.7; false"}
+    check = {"criterion": "It is good", "check": "sleep 1.5; false"}
     task = job("t1", command, acceptance_criteria=[check], max_retries=0)
 
     answer = tree.call("run", plan(tree, "run", [task]), "--id", "inst_1", "--timeout", "15s")
 
-    assert answer.code == 1, answer
     instruction = Instruction(tree, "inst_1")
+    assert len(instruction.events("process_started")) == 2, "the work, and one rework"
     assert instruction.places("t1") == ["tasks/failed"]
-    assert len(instruction.events("process_started")) == 2
-    codes = [[fault["code"] for fault in line["faults"]] for line in instruction.events("rejected")]
-    assert codes == [["check_failed"], ["check_failed"]]
+    assert answer.code == 1, answer

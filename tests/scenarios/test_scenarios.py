@@ -1,6 +1,7 @@
 """Stories that a person can check, told in text: what happens, a line, and what the daemon then does.
 
-`SCENARIOS_REWRITE=1 pytest tests/scenarios` fills in the answers; read the diff. The commands are the methods of `Play`.
+`SCENARIOS_REWRITE=1 pytest tests/scenarios` fills in the answers; a person reads the diff. Commands are the methods of
+`Play`.
 """
 
 import dataclasses
@@ -50,6 +51,10 @@ def place(name: str) -> str:
     return known.get(name, f"queues/{name}")
 
 
+def _number(text: str) -> Any:
+    return float(text)
+
+
 class Play:
     """A scenario: its commands, one method each. `options` are what stands as key=value."""
 
@@ -63,7 +68,7 @@ class Play:
         self.stage.instruction = Instruction(description="A play", **{k: int(v) for k, v in options.items()})
 
     def policy(self, **options: Any) -> None:
-        self.stage.policy = dataclasses.replace(self.stage.policy, **{key: float(v) for key, v in options.items()})
+        self.stage.policy = dataclasses.replace(self.stage.policy, **{key: _number(v) for key, v in options.items()})
 
     def task(self, task_id: str, **options: Any) -> None:
         whole: dict[str, Any] = {"task_id": task_id, "description": f"Do {task_id}", "assigned_agent": "ann"}

@@ -84,7 +84,7 @@ def done(made: Work, task_id: str) -> Record:
 
 def hands_in(record: Record, agent: str = "ann", **changed: Any) -> ManifestSeen:
     """A settled manifest lies in the task's output; its bytes are `sha`, what it points to is `evidence`."""
-    ours = {"sha": "m1", "evidence": "e1", "artifact_faults": (), "unresolved": frozenset()}
+    ours: dict[str, Any] = {"sha": "m1", "evidence": "e1", "artifact_faults": (), "unresolved": frozenset()}
     ours |= {name: changed.pop(name) for name in tuple(changed) if name in ours}
     whole = {"task_id": record.task.task_id, "subagent": agent, "status": "completed", "artifacts": []} | changed
     record.manifest = ManifestSeen(

@@ -48,7 +48,10 @@ class Desk:
         return path
 
     def places(self, task: str = "a", name: str = INST) -> list[str]:
-        found = [*self.path("tasks", name=name).rglob(f"{task}.yaml"), *self.path("queues", name=name).rglob(f"{task}.yaml")]
+        found = [
+            *self.path("tasks", name=name).rglob(f"{task}.yaml"),
+            *self.path("queues", name=name).rglob(f"{task}.yaml"),
+        ]
         return sorted(str(path.parent.relative_to(self.root / name)) for path in found)
 
     def lines(self, name: str = INST) -> list[dict[str, Any]]:
@@ -70,10 +73,9 @@ class Desk:
 
 
 def move(source: str, target: str, task: str = "a", name: str = INST, **more: Any) -> Move:
-    whole = {"instruction": name, "task_id": task, "source": source, "target": target, "attempt": 1}
+    whole: dict[str, Any] = {"instruction": name, "task_id": task, "source": source, "target": target, "attempt": 1}
     return Move(**(whole | {"reason": f"{task} goes on", "agent": "ann"} | more))
 
 
 def note(event: str, task: str = "a", *, first: bool = False, name: str = INST, **facts: Any) -> Note:
     return Note(instruction=name, event=event, reason=f"{event} {task}", task_id=task, first=first, facts=facts)
-

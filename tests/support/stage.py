@@ -94,7 +94,13 @@ class Stage:
         manifest = None if outcome == "garbage" else Manifest.model_validate(whole)
         wrong = () if manifest else (Fault("unparsable", "expected a mapping", path),)
         self.outputs[task_id] = ManifestSeen(
-            task_id=task_id, path=path, sha256=sha, evidence_sha256="e", manifest=manifest, faults=wrong, artifact_faults=faults
+            task_id=task_id,
+            path=path,
+            sha256=sha,
+            evidence_sha256="e",
+            manifest=manifest,
+            faults=wrong,
+            artifact_faults=faults,
         )
 
     def checks_end(self, task_id: str, passed: bool) -> Note | None:
@@ -164,8 +170,8 @@ class Stage:
     def _commit(self, actions: list[Action]) -> None:
         intents = dict(self._announce(actions))
         renames = [action for action in actions if isinstance(action, Move | Undo | Make)]
-        for action in renames[: self.dies_after]:
-            self._rename(action)
+        for rename in renames[: self.dies_after]:
+            self._rename(rename)
         if self.dies_after is not None:
             return  # and what is in memory is gone with the process: a scenario starts the next one
         for action in actions:
@@ -223,11 +229,10 @@ def _what_counts(ledger: Ledger) -> Ledger:
 
 
 def _in_order(actions: list[Action]) -> list[Action]:
-    """What goes to and from `blocked` is decided over a set, which has another order every time: here, that of names."""
+    """What goes to and from `blocked` is decided over a set, which has no order: here it has that of the names."""
 
     def key(action: Action) -> str:
         return action.task_id if isinstance(action, Move) and b.BLOCKED in (action.source, action.target) else ""
 
     named = iter(sorted((action for action in actions if key(action)), key=key))
     return [next(named) if key(action) else action for action in actions]
-

@@ -169,7 +169,9 @@ def test_a_missing_task_dooms_those_who_wait_for_it_and_is_not_in_the_answer() -
 
 @settings(max_examples=400, deadline=None)
 @given(graphs(proper=False), st.data())
-def test_the_doomed_are_those_who_wait_for_something_lost_and_each_names_all_of_it(edges: Graph, data: st.DataObject) -> None:
+def test_the_doomed_are_those_who_wait_for_something_lost_and_each_names_all_of_it(
+    edges: Graph, data: st.DataObject
+) -> None:
     lost = data.draw(st.lists(st.sampled_from([*edges, "nobody"]), unique=True))
 
     by_hand = {task: tuple(sorted(awaits(edges, task) & set(lost))) for task in edges}

@@ -37,7 +37,9 @@ def test_a_life_replayed_ends_where_the_last_line_says_with_its_holder_and_reaso
 
 def test_the_holder_is_whose_queue_it_entered_last_even_before_the_claim() -> None:
     assert ledger(RELEASED).holder == "ann"
-    assert ledger(RELEASED, moved("queues/agents/ann", "queues/domains/d"), moved("", "queues/agents/bob")).holder == "bob"
+    assert (
+        ledger(RELEASED, moved("queues/agents/ann", "queues/domains/d"), moved("", "queues/agents/bob")).holder == "bob"
+    )
 
 
 def test_a_claim_by_hand_names_nobody_and_the_holder_stays() -> None:

@@ -72,7 +72,9 @@ def test_what_nothing_reads_is_other(path: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(["inst_1", "_system", "tasks", "queues", "agents", "ann", "outputs", "partial", "", ".", "x" * 200])
+        st.sampled_from(
+            ["inst_1", "_system", "tasks", "queues", "agents", "ann", "outputs", "partial", "", ".", "x" * 200]
+        )
         | st.text(max_size=6),
         max_size=6,
     ).map("/".join)

@@ -1,6 +1,7 @@
 """Judging a plan as a whole: every fault at once, each with the line on which an editor finds it."""
 
 import textwrap
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -155,7 +156,9 @@ def test_a_fault_is_named_with_its_line(text: str, expected: list[tuple[str, int
     assert faults(text) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="plans.py _awaited: takes a long form with hard dependencies only for the short one")
+@pytest.mark.xfail(
+    strict=True, reason="plans.py _awaited: takes a long form with hard dependencies only for the short one"
+)
 def test_a_missing_task_in_the_long_form_of_hard_dependencies_alone_has_its_own_line() -> None:
     text = """\
         description: Hard only
@@ -224,7 +227,9 @@ def test_unknown_keys_are_warnings_and_no_faults() -> None:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 9) | st.text("ab: [\n", max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["task_id", "tasks", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["task_id", "tasks", "x"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -232,11 +237,14 @@ VALUES = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(
     st.fixed_dictionaries(
-        {"tasks": st.lists(st.fixed_dictionaries({"task_id": VALUES, "dependencies": VALUES}) | VALUES, max_size=3) | VALUES}
+        {
+            "tasks": st.lists(st.fixed_dictionaries({"task_id": VALUES, "dependencies": VALUES}) | VALUES, max_size=3)
+            | VALUES
+        }
     ),
     VALUES,
 )
-def test_nothing_that_a_plan_may_hold_is_too_much_for_the_judge(plan: dict[str, object], more: object) -> None:
+def test_nothing_that_a_plan_may_hold_is_too_much_for_the_judge(plan: dict[str, Any], more: object) -> None:
     found = judge(dump(plan | {"description": more}).encode(), "plan.yaml", b.PLAIN, "inst_1")
 
     assert (found.plan is None) == bool(found.faults)

@@ -32,10 +32,8 @@ def everywhere() -> Work:
 def test_status_counts_every_task_once() -> None:
     counts = instruction_status(everywhere())["tasks"]
 
-    assert counts == {
-        **{"pending": 1, "waiting": 1, "queued": 3, "in_progress": 1, "under_review": 1, "blocked": 1, "retry": 1},
-        **{"completed": 1, "failed": 1, "cancelled": 1, "total": 12},
-    }
+    once = ("pending", "waiting", "in_progress", "under_review", "blocked", "retry", "completed", "failed", "cancelled")
+    assert counts == dict.fromkeys(once, 1) | {"queued": 3, "total": 12}
 
 
 def test_a_task_that_is_nowhere_is_part_of_the_total() -> None:
@@ -213,7 +211,9 @@ def test_a_blocked_task_names_its_cause_and_how_to_free_it() -> None:
     assert first == "it is blocked by first, which is in tasks/failed; `cagents-fs retry inst_1/first` frees it"
 
 
-@pytest.mark.xfail(strict=True, reason="story.py _lost: advises to retry what does not exist, or what cannot be retried")
+@pytest.mark.xfail(
+    strict=True, reason="story.py _lost: advises to retry what does not exist, or what cannot be retried"
+)
 @pytest.mark.parametrize("needs", [{"a": ["ghost"]}, {"a": ["c"], "c": ["a"]}], ids=["missing", "a circle"])
 def test_nobody_is_advised_to_retry_what_cannot_be_retried(needs: dict[str, list[str]]) -> None:
     made = b.work(*(b.task(name, *awaited) for name, awaited in needs.items()))
@@ -240,7 +240,7 @@ def test_a_story_tells_what_happened_to_one_task_in_order_and_leaves_the_bookkee
     lines = [
         line("taken_in"),
         line("intend"),
-        line("moved", **{"from": None, "to": b.GLOBAL, "attempt": 1, "agent": "ann", "seq": 4, "intent": 2}),
+        line("moved") | {"from": None, "to": b.GLOBAL, "attempt": 1, "agent": "ann", "seq": 4, "intent": 2},
         line("moved", task="other"),
         line("void"),
         {"event": "phase", "phase": "executing"},
@@ -250,7 +250,5 @@ def test_a_story_tells_what_happened_to_one_task_in_order_and_leaves_the_bookkee
     told = story("a", lines)
 
     assert [one["event"] for one in told] == ["taken_in", "moved", "accepted"]
-    assert told[1] == {
-        **{"time": "2026-01-10T12:00:00Z", "event": "moved", "from": None, "to": b.GLOBAL, "attempt": 1},
-        **{"agent": "ann", "reason": "moved a"},
-    }
+    moved = {"time": "2026-01-10T12:00:00Z", "event": "moved", "from": None, "to": b.GLOBAL}
+    assert told[1] == moved | {"attempt": 1, "agent": "ann", "reason": "moved a"}

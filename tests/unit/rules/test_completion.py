@@ -1,5 +1,7 @@
 """What has been finished? Nobody's word is taken."""
 
+from typing import Any
+
 import pytest
 
 from cagents_fs.core.index import Record, Work
@@ -8,7 +10,6 @@ from cagents_fs.model.actions import (
     KeepCopy,
     Move,
     Note,
-    Recognise,
     RunChecks,
     StopChecks,
     Tell,
@@ -24,7 +25,7 @@ CHECKED = [{"criterion": "The tests pass", "check": "pytest"}]
 WRONG = Fault("checksum_mismatch", "the checksum is another", "p")
 
 
-def one(place: str = b.IN_PROGRESS, criteria: object = (), **known: object) -> tuple[Work, Record]:
+def one(place: str = b.IN_PROGRESS, criteria: object = (), **known: Any) -> tuple[Work, Record]:
     made = b.work(b.task("a", acceptance_criteria=criteria), b.task("z", "a"))
     return made, b.lies(made, "a", place, **known)
 
@@ -99,7 +100,7 @@ def test_what_the_journal_accepted_before_a_crash_is_completed_whatever_lies_the
 # -- rejected ---------------------------------------------------------------------------------------------------------
 
 
-def rejected(**manifest: object) -> list[Action]:
+def rejected(**manifest: Any) -> list[Action]:
     made, record = one()
     b.hands_in(record, **{"artifact_faults": (WRONG,)} | manifest)
     return decided(made)

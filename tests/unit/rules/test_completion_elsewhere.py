@@ -1,6 +1,7 @@
-"""A manifest where none was expected: late, stale, from somebody else, in a place into which somebody moved its task."""
+"""A manifest where none was expected: late, stale, from somebody else, of a task that somebody moved."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ WRONG = Fault("checksum_mismatch", "the checksum is another", "p")
 DUE = b.NOW.wall_s + 77.0
 
 
-def one(place: str, criteria: object = (), journal: str | None = None, **known: object) -> tuple[Work, Record]:
+def one(place: str, criteria: object = (), journal: str | None = None, **known: Any) -> tuple[Work, Record]:
     made = b.work(b.task("a", acceptance_criteria=criteria))
     return made, b.lies(made, "a", place, journal=journal, **known)
 
@@ -73,7 +74,9 @@ def test_late_work_that_does_not_hold_goes_back_to_wait_out_its_old_backoff() ->
     assert decided(made) == []
 
 
-@pytest.mark.xfail(strict=True, reason="completion.py: late work that goes away leaves its task with nobody who works on it")
+@pytest.mark.xfail(
+    strict=True, reason="completion.py: late work that goes away leaves its task with nobody who works on it"
+)
 @pytest.mark.parametrize("replaced", [False, True], ids=["taken away", "replaced by one of another task"])
 def test_late_work_that_goes_away_while_it_is_judged_goes_back_to_wait_out_its_old_backoff(replaced: bool) -> None:
     made, record = one(b.UNDER_REVIEW, CHECKED, came_from=b.RETRY, due_wall_s=DUE)
@@ -212,14 +215,16 @@ def test_its_checks_are_run_where_it_lies() -> None:
 
 
 @pytest.mark.parametrize("changed", [{"agent": "bob"}, {"attempt": 1}, {"task_id": "c"}])
-def test_it_goes_back_when_its_manifest_is_not_its_own(changed: dict[str, object]) -> None:
+def test_it_goes_back_when_its_manifest_is_not_its_own(changed: dict[str, Any]) -> None:
     made, record = one(b.COMPLETED, journal=b.IN_PROGRESS, attempt=2)
     b.hands_in(record, **{"attempt": 2} | changed)
 
     assert b.only_undo(decided(made)).target == b.IN_PROGRESS
 
 
-@pytest.mark.xfail(strict=True, reason="completion.py: with a refused manifest it lies in `completed` and nobody judges it")
+@pytest.mark.xfail(
+    strict=True, reason="completion.py: with a refused manifest it lies in `completed` and nobody judges it"
+)
 def test_it_goes_back_when_its_manifest_was_refused_before() -> None:
     made, record = one(b.COMPLETED, journal=b.IN_PROGRESS, refused="m1")
     b.hands_in(record, agent="bob")
@@ -227,7 +232,9 @@ def test_it_goes_back_when_its_manifest_was_refused_before() -> None:
     assert b.only_undo(decided(made)).target == b.IN_PROGRESS
 
 
-@pytest.mark.xfail(strict=True, reason="completion.py: accepted, and moved by somebody else meanwhile: no line ever says so")
+@pytest.mark.xfail(
+    strict=True, reason="completion.py: accepted, and moved by somebody else meanwhile: no line ever says so"
+)
 def test_what_was_accepted_and_then_moved_into_completed_by_somebody_else_is_written_down() -> None:
     made, record = one(b.COMPLETED, journal=b.IN_PROGRESS, accepted="m1", judged=("m1", "e1"))
     b.hands_in(record)

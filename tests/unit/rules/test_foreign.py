@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support import builders as b
 PLACES = [place_of(state, "ann" if state in FOLDERED else None) for state in State]
 
 
-def moved(source: str, target: str, **known: object) -> Work:
+def moved(source: str, target: str, **known: Any) -> Work:
     """The journal knows it in `source`; somebody has put it into `target`."""
     made = b.work(b.task("a"))
     b.lies(made, "a", target, journal=source, **known)
@@ -103,7 +104,9 @@ def test_taken_up_again_by_hand_is_a_new_attempt_with_a_fresh_budget(source: str
     assert found.facts == {"retries": 0}
 
 
-@pytest.mark.xfail(strict=True, reason="foreign.py _raised: asks where it came from before `retry`, so the budget is fresh")
+@pytest.mark.xfail(
+    strict=True, reason="foreign.py _raised: asks where it came from before `retry`, so the budget is fresh"
+)
 def test_a_backoff_cut_short_by_hand_is_a_new_attempt_out_of_the_same_budget() -> None:
     known = {"attempt": 2, "retries": 2, "came_from": b.IN_PROGRESS}
     found = b.only_recognise(decided(moved(b.RETRY, b.GLOBAL, **known)))

@@ -1,5 +1,7 @@
 """How far is the whole?"""
 
+from typing import Any
+
 import pytest
 
 from cagents_fs.core.index import Work
@@ -22,8 +24,8 @@ def phase(made: Work, policy: Policy = b.PLAIN) -> str | None:
     return found[-1].phase if found else None
 
 
-def with_places(*places: str, begun: str = "planning", **fields: object) -> Work:
-    made = b.work(*(b.task(f"t{n}") for n in range(len(places))), **fields)  # type: ignore[arg-type]
+def with_places(*places: str, begun: str = "planning", **fields: Any) -> Work:
+    made = b.work(*(b.task(f"t{n}") for n in range(len(places))), **fields)
     made.history.phase = begun
     for number, place in enumerate(places):
         b.lies(made, f"t{number}", place, accepted="m0" if place == b.COMPLETED else None)

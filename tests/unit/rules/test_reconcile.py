@@ -10,7 +10,7 @@ from cagents_fs.core.assume import assume
 from cagents_fs.core.index import Index
 from cagents_fs.model.actions import Action, Move, Recognise, Undo, Wake
 from cagents_fs.model.faults import Fault
-from cagents_fs.model.observations import ChecksDone
+from cagents_fs.model.observations import ChecksDone, Now
 from cagents_fs.model.states import FOLDERED, State, is_legal, place_of
 from cagents_fs.rules import reconcile
 from tests.support import builders as b
@@ -47,7 +47,11 @@ def worlds(draw: st.DrawFn) -> Index:
     for name in names:
         place = draw(st.sampled_from(PLACES))
         journal = draw(st.sampled_from([place, place, *PLACES]))
-        known = {"attempt": draw(st.integers(1, 2)), "retries": draw(st.integers(0, 3)), "rejections": 3 * draw(st.booleans())}
+        known: dict[str, Any] = {
+            "attempt": draw(st.integers(1, 2)),
+            "retries": draw(st.integers(0, 3)),
+            "rejections": 3 * draw(st.booleans()),
+        }
         record = b.lies(made, name, place, journal=journal, by_runner=draw(st.booleans()), **known)
         if draw(st.booleans()):
             b.hands_in(record, **draw(st.sampled_from(MANIFESTS)))
@@ -62,9 +66,9 @@ def worlds(draw: st.DrawFn) -> Index:
     return b.index(made, hands=draw(st.sampled_from([0, 3])))
 
 
-def one_pass(found: Index, now: b.Now) -> list[Action]:
-    """What all rules ask for in one pass that leads to anything further, each rule's decisions taken in before the next."""
-    asked = []
+def one_pass(found: Index, now: Now) -> list[Action]:
+    """What all rules ask for in one pass and what leads on, each rule's decisions taken in before the next."""
+    asked: list[Action] = []
     for rule in reconcile.RULES:
         for action in list(rule(found, POLICY, now)):
             if isinstance(action, Wake):

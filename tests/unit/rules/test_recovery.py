@@ -1,5 +1,7 @@
 """What did a crash cut short? Each intent is completed from the tree: it happened, or it did not."""
 
+from typing import Any
+
 import pytest
 
 from cagents_fs.core.index import Work
@@ -22,7 +24,7 @@ INTENT = {
 }
 
 
-def crashed(place: str | None, **changed: object) -> Work:
+def crashed(place: str | None, **changed: Any) -> Work:
     """A crash came after the intent and left the task's file there."""
     made = b.work(b.task("a"))
     record = b.lies(made, "a", b.IN_PROGRESS)

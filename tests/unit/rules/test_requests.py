@@ -1,5 +1,7 @@
 """What do people ask for?"""
 
+from typing import Any
+
 import pytest
 
 from cagents_fs.core.index import Work
@@ -9,7 +11,7 @@ from cagents_fs.rules import requests
 from tests.support import builders as b
 
 
-def one(place: str | None, **known: object) -> Work:
+def one(place: str | None, **known: Any) -> Work:
     made = b.work(b.task("first"), b.task("a"))
     record = b.lies(made, "a", place or b.GLOBAL, **known)
     if place is None:
@@ -144,7 +146,9 @@ def test_requests_are_carried_out_in_their_order_and_each_is_settled_after_its_m
     assert found == [StopChecks, Move, Settle, Move, Settle]
 
 
-@pytest.mark.xfail(strict=True, reason="requests.py: all requests decide on one picture, so the second does not see the first")
+@pytest.mark.xfail(
+    strict=True, reason="requests.py: all requests decide on one picture, so the second does not see the first"
+)
 @pytest.mark.parametrize("second", ["cancel", "retry"])
 def test_a_second_request_about_a_task_is_carried_out_on_what_the_first_came_to(second: str) -> None:
     made = one(b.GLOBAL)

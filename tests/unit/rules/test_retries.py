@@ -1,6 +1,7 @@
 """Again, when, or never?"""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from cagents_fs.rules.retries import after_failure, backoff_s
 from tests.support import builders as b
 
 
-def in_retry(due_s: float = 0.0, **known: object) -> tuple[Work, Record]:
+def in_retry(due_s: float = 0.0, **known: Any) -> tuple[Work, Record]:
     made = b.work(b.task("a"))
     return made, b.lies(made, "a", b.RETRY, due_wall_s=b.at(due_s).wall_s, **known)
 
@@ -88,7 +89,7 @@ def test_a_task_without_a_due_time_is_due() -> None:
     ],
 )
 def test_late_work_that_nobody_has_judged_holds_the_next_attempt_back(
-    manifest: dict[str, object], known: dict[str, object], goes_on: bool
+    manifest: dict[str, Any], known: dict[str, Any], goes_on: bool
 ) -> None:
     made, record = in_retry(**known)
     b.hands_in(record, **manifest)

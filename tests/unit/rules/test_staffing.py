@@ -1,5 +1,7 @@
 """Which tasks do the runner's own agents take up, and whose process has to go?"""
 
+from typing import Any
+
 import pytest
 
 from cagents_fs.core.index import Index, Record, Work
@@ -11,14 +13,14 @@ from tests.support import builders as b
 ANN = b.policy(agents={"ann": b.kind("ann", slots=50), "bob": b.kind("bob", slots=50)})
 
 
-def queued(*names: str, name: str = "inst_1", **fields: object) -> Work:
-    made = b.work(*(b.task(one) for one in names), name=name, **fields)  # type: ignore[arg-type]
+def queued(*names: str, name: str = "inst_1", **fields: Any) -> Work:
+    made = b.work(*(b.task(one) for one in names), name=name, **fields)
     for one in names:
         b.lies(made, one, b.queue())
     return made
 
 
-def held(running: bool = False, **known: object) -> tuple[Index, Record]:
+def held(running: bool = False, **known: Any) -> tuple[Index, Record]:
     """Claimed by the runner."""
     made = b.work(b.task("a"))
     record = b.lies(made, "a", b.IN_PROGRESS, by_runner=True, **known)
@@ -70,7 +72,7 @@ def test_what_lies_in_an_agents_queue_is_claimed_best_first_as_the_runners() -> 
     ids=["hands", "hands in use", "no hand free", "max_concurrent", "mode", "slots"],
 )
 def test_no_more_are_claimed_than_hands_modes_and_slots_allow(
-    hands: int, running: int, fields: dict[str, object], policy: Policy, expected: int
+    hands: int, running: int, fields: dict[str, Any], policy: Policy, expected: int
 ) -> None:
     assert len(claims(b.index(queued(*"acegi", **fields), hands=hands, running=running), policy)) == expected
 
@@ -90,7 +92,9 @@ def test_hands_are_shared_by_all_instructions_and_may_be_kept_for_one() -> None:
     assert claims(b.index(one, other, hands=3, staffed_only="inst_2")) == ["e", "g"]
 
 
-@pytest.mark.xfail(strict=True, reason="staffing.py: instructions decide side by side, each with all of an agent's slots")
+@pytest.mark.xfail(
+    strict=True, reason="staffing.py: instructions decide side by side, each with all of an agent's slots"
+)
 def test_the_slots_of_an_agent_hold_for_the_whole_tree() -> None:
     found = b.index(queued("a", "c"), queued("e", "g", name="inst_2"), hands=9)
 

@@ -1,5 +1,7 @@
 """What does nobody claim?"""
 
+from typing import Any
+
 from cagents_fs.core.index import Index
 from cagents_fs.model.actions import Action, Move
 from cagents_fs.rules import unclaimed
@@ -33,7 +35,7 @@ def test_the_alert_is_raised_once_and_again_only_after_another_release() -> None
     assert decided(found, 9_000.0) == []
 
     for source, target in ((b.queue(), b.WAITING), (b.WAITING, b.queue())):
-        whole = {"instruction": "inst_1", "task_id": "a", "reason": "-", "attempt": 1}
+        whole: dict[str, Any] = {"instruction": "inst_1", "task_id": "a", "reason": "-", "attempt": 1}
         b.taken(found, [Move(source=source, target=target, **whole)], b.at(9_000.0))
     assert b.notes(decided(found, 9_300.0)) == [("alert", "a")]
 

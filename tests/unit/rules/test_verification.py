@@ -1,5 +1,7 @@
 """Does a manifest hold? Every fault is listed, each with its stable code."""
 
+from typing import Any
+
 import pytest
 
 from cagents_fs.core.index import Record, Work
@@ -13,16 +15,16 @@ CHECKED = {"criterion": "The tests pass", "check": "pytest"}
 ARTIFACT = {"path": "out/schema.sql", "size_bytes": 1, "checksum": "0" * 64}
 
 
-def one(*criteria: object, **fields: object) -> tuple[Work, Record]:
+def one(*criteria: object, **fields: Any) -> tuple[Work, Record]:
     made = b.work(b.task("a", acceptance_criteria=list(criteria), **fields))
     return made, b.lies(made, "a", b.IN_PROGRESS)
 
 
-def claims(*criteria: str, met: bool = True, evidence: str | None = "I looked") -> list[dict[str, object]]:
+def claims(*criteria: str, met: bool = True, evidence: str | None = "I looked") -> list[dict[str, Any]]:
     return [{"criterion": criterion, "met": met, "evidence": evidence} for criterion in criteria]
 
 
-def codes(made: Work, record: Record, policy: Policy = b.PLAIN, **manifest: object) -> list[str]:
+def codes(made: Work, record: Record, policy: Policy = b.PLAIN, **manifest: Any) -> list[str]:
     return [fault.code for fault in content_faults(made, record, b.hands_in(record, **manifest), policy)]
 
 
@@ -43,7 +45,7 @@ def codes(made: Work, record: Record, policy: Policy = b.PLAIN, **manifest: obje
     ],
 )
 def test_a_manifest_is_of_this_task_from_its_holder_and_of_this_attempt(
-    changed: dict[str, object], attempt: int, expected: list[str]
+    changed: dict[str, Any], attempt: int, expected: list[str]
 ) -> None:
     _, record = one()
     record.ledger.attempt = attempt
@@ -102,7 +104,10 @@ def test_every_fault_of_every_criterion_is_listed_at_once_with_those_of_the_arti
     gone = Fault("missing_artifact", "it is not there", "p")
 
     found = codes(
-        made, record, acceptance_criteria_met=claims("two", evidence="") + claims("three", met=False), artifact_faults=(gone,)
+        made,
+        record,
+        acceptance_criteria_met=claims("two", evidence="") + claims("three", met=False),
+        artifact_faults=(gone,),
     )
 
     assert found == ["missing_artifact", "criterion_missing", "no_evidence", "criterion_not_met"]
@@ -118,7 +123,9 @@ def test_every_fault_of_every_criterion_is_listed_at_once_with_those_of_the_arti
     ],
     ids=["from the plan", "added later", "added later, all checks", "checks off"],
 )
-def test_a_criterion_is_proven_by_its_check_or_else_has_to_be_claimed(policy: Policy, added: bool, proven: bool) -> None:
+def test_a_criterion_is_proven_by_its_check_or_else_has_to_be_claimed(
+    policy: Policy, added: bool, proven: bool
+) -> None:
     made, record = one(CHECKED, "by word")
     record.ledger.added = added
 
@@ -158,7 +165,7 @@ def test_case_and_runs_of_white_space_do_not_count() -> None:
     ],
 )
 def test_a_type_asks_for_its_metric_and_every_metric_that_is_reported_has_to_be_good_enough(
-    task_type: str | None, metrics: dict[str, object], expected: list[str]
+    task_type: str | None, metrics: dict[str, Any], expected: list[str]
 ) -> None:
     task = b.task("a", task_type=task_type)
 
@@ -179,7 +186,7 @@ def test_a_type_asks_for_its_metric_and_every_metric_that_is_reported_has_to_be_
     ],
 )
 def test_a_gate_that_the_configuration_opens_lets_everything_through(
-    task_type: str, metrics: dict[str, object], relaxed: dict[str, object]
+    task_type: str, metrics: dict[str, Any], relaxed: dict[str, Any]
 ) -> None:
     task, metrics_seen = b.task("a", task_type=task_type), QualityMetrics.model_validate(metrics)
 
@@ -192,7 +199,12 @@ def test_a_gate_that_the_configuration_opens_lets_everything_through(
 
 @pytest.mark.parametrize(
     ("wanted", "expected"),
-    [("out/schema.sql", []), ("schema.sql", []), ("ema.sql", ["missing_artifact"]), ("other.sql", ["missing_artifact"])],
+    [
+        ("out/schema.sql", []),
+        ("schema.sql", []),
+        ("ema.sql", ["missing_artifact"]),
+        ("other.sql", ["missing_artifact"]),
+    ],
 )
 def test_every_artifact_that_another_task_needs_is_handed_in(wanted: str, expected: list[str]) -> None:
     needs = {"data_dependencies": [{"task_id": "a", "artifact_path": wanted}]}
