@@ -41,7 +41,8 @@ def find_root(given: str | None = None) -> str:
     if named:
         root = os.path.abspath(named)
         if not os.path.isdir(root):
-            raise NothingThere(f"there is no tree at {root}; make one with `cagents-fs init {os.path.dirname(root)}`")
+            folder = os.path.dirname(root) if os.path.basename(root) == "Agent_Memory" else root
+            raise NothingThere(f"there is no tree at {root}; make one with `cagents-fs init {folder}`")
         return _tree(root)
     folder = os.getcwd()
     while True:

@@ -9,7 +9,7 @@ import click
 
 from cagents_fs import __version__
 from cagents_fs.cli.output import complain, wants_json
-from cagents_fs.errors import CagentsError
+from cagents_fs.errors import EXIT_USAGE, CagentsError
 
 # Command -> (module of this package, heading in the help). A module is imported when one of its commands is called.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -97,6 +97,9 @@ def main(args: list[str] | None = None) -> None:
         result: Any = cli.main(args=words, prog_name="cagents-fs", standalone_mode=False)
     except CagentsError as error:
         sys.exit(complain(error, as_json=wants_json(words)))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
     except click.ClickException as error:
         sys.exit(complain(_usage(error), as_json=wants_json(words)))
     except click.exceptions.Abort:

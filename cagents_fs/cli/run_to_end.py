@@ -1,6 +1,7 @@
 """`run` from beginning to end: the tree, the plan, the daemon, the agents, the outcome."""
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from cagents_fs.core.index import Work
 from cagents_fs.errors import HeldByAnother, NothingThere, UsageError
 from cagents_fs.model.durations import seconds_of
 from cagents_fs.model.states import State
+from cagents_fs.model.text import safe_text
 from cagents_fs.picture import load
 from cagents_fs.report.status import instruction_status
 from cagents_fs.store import locks, tree
@@ -67,6 +69,8 @@ def run_to_end(root: str | None, wish: Wish, *, quiet: bool) -> Outcome:
     if (wish.plan is None) == (wish.resume is None):
         raise UsageError("name a plan, or an instruction with --resume")
     patience_s = _patience(wish.timeout)
+    if wish.plan is not None and not os.path.isfile(wish.plan):
+        raise NothingThere(f"there is no plan {wish.plan}")
     where = _tree(root)
     if wish.resume is not None and wish.resume not in tree.instructions(where):
         raise NothingThere(f"there is no instruction {wish.resume}; `cagents-fs status` lists them")
@@ -99,7 +103,10 @@ def _submitted(where: str, wish: Wish) -> str:
     if wish.resume is not None:
         return wish.resume
     assert wish.plan is not None
-    return submit(where, wish.plan, wish.instruction).instruction_id
+    done = submit(where, wish.plan, wish.instruction)
+    for warning in done.warnings:
+        print(f"warning: {safe_text(str(warning))}", file=sys.stderr)
+    return done.instruction_id
 
 
 def _own(where: str, wish: Wish, patience_s: float, *, quiet: bool) -> Outcome:

@@ -52,6 +52,8 @@ def claim_command(root: str | None, agent: str, task: str | None, as_json: bool)
         return
     say(f"{done.instruction_id}/{done.task.get('task_id')} is yours, attempt {done.attempt}: {done.path}")
     say(f"put your output into {done.output_path}")
+    if done.attempt > 1:
+        say(f"say --attempt {done.attempt} (or set CAGENTS_ATTEMPT={done.attempt}) when you beat and hand in")
 
 
 @click.command("heartbeat")

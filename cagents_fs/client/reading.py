@@ -78,7 +78,7 @@ def prime(root: str, agent: str) -> str:
     lines += ["", f"## Your queue: {len(queue)}", ""]
     lines += [f"- {name}" for name in queue[:10]] or ["- nothing is ready for you"]
     text = "\n".join(lines)
-    return _cut(text, MOST_CHARACTERS - len(_VERBS)) + _VERBS
+    return _cut(text, MOST_CHARACTERS - len(_VERBS)) + _VERBS.replace("AGENT", agent)
 
 
 _VERBS = """
@@ -106,6 +106,8 @@ def _work(root: str, work: Work, task_id: str) -> list[str]:
         lines += ["", _short(task.detailed_prompt, 1500)]
     lines += [f"- criterion: {_short(c.criterion, 300)}" for c in task.acceptance_criteria[:12]]
     lines += [f"- files: {', '.join(task.files[:20])}"] if task.files else []
+    if record.ledger.attempt > 1:
+        lines.append(f"- say --attempt {record.ledger.attempt} when you beat and hand in")
     lines.append(f"- output: {os.path.join(root, work.id, 'outputs/partial', task_id)}")
     return lines
 

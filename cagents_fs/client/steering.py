@@ -8,7 +8,7 @@ from typing import Any
 from cagents_fs.client.naming import resolve, resolve_instruction
 from cagents_fs.errors import CagentsError, StorageError
 from cagents_fs.model.lines import iso
-from cagents_fs.model.states import state_of
+from cagents_fs.model.states import FINAL, State, state_of
 from cagents_fs.store import locks, tree
 from cagents_fs.store.disk import put
 from cagents_fs.store.dump import END, dump
@@ -35,6 +35,7 @@ def request(
         instruction, task_id = resolve_instruction(root, reference), None
     else:
         instruction, task_id = resolve(root, reference)
+        _makes_sense(root, instruction, task_id, action)
     path = _write(root, instruction, action, task_id, reason, skip)
     if locks.is_held(root):
         _wait(path, action)
@@ -49,6 +50,16 @@ def request(
         result |= {"task_id": task_id, "state": places[0] if places else None}
         result["status"] = state_of(places[0]).name.lower() if places else "missing"
     return result
+
+
+def _makes_sense(root: str, instruction: str, task_id: str, action: str) -> None:
+    """Raises CagentsError for what would change nothing."""
+    places = tree.locate(os.path.join(root, instruction), task_id)
+    state = state_of(places[0]) if places else None
+    ended = state in FINAL
+    if (action == "cancel" and ended) or (action == "retry" and state not in (State.FAILED, State.CANCELLED)):
+        where = state.name.lower() if state else "nowhere"
+        raise CagentsError(f"{task_id} is {where}; there is nothing to {action}", code="no_effect")
 
 
 def _write(root: str, instruction: str, action: str, task_id: str | None, reason: str | None, skip: bool) -> str:

@@ -11,13 +11,13 @@ from cagents_fs.client.naming import resolve
 from cagents_fs.config import load as load_configuration
 from cagents_fs.core.index import Record, Work
 from cagents_fs.core.ordering import RANK
-from cagents_fs.errors import NothingThere, StorageError, UsageError
+from cagents_fs.errors import CagentsError, NothingThere, StorageError, UsageError
 from cagents_fs.model.durations import seconds_of
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.ids import id_fault
 from cagents_fs.model.layout import JOURNAL
 from cagents_fs.model.lines import iso
-from cagents_fs.model.states import State, place_of
+from cagents_fs.model.states import FINAL, State, place_of
 from cagents_fs.picture import load, load_index
 from cagents_fs.plans import workspace_of
 from cagents_fs.rules.admission import refusal
@@ -163,6 +163,7 @@ def complete(
     """Write the manifest of completed work. Returns its path and its SHA-256. Raises UsageError, StorageError."""
     work = load(root, who.instruction).work
     record = work.records.get(who.task_id)
+    _still_open(record)
     roots = output_roots(root, who.instruction, who.task_id)
     fields: dict[str, Any] = {"task_id": who.task_id, "subagent": who.agent}
     if who.attempt is not None:
@@ -179,6 +180,7 @@ def complete(
 
 def fail(root: str, who: Speaker, reason: str, error_type: str | None) -> tuple[str, str]:
     """Write the manifest of failed work. Returns its path and its SHA-256. Raises StorageError."""
+    _still_open(load(root, who.instruction).work.records.get(who.task_id))
     fields: dict[str, Any] = {"task_id": who.task_id, "subagent": who.agent}
     if who.attempt is not None:
         fields["attempt"] = who.attempt
@@ -189,6 +191,13 @@ def fail(root: str, who: Speaker, reason: str, error_type: str | None) -> tuple[
         return _written(output_roots(root, who.instruction, who.task_id), {**fields, "subagent_notes": reason})
     except OSError as error:
         raise StorageError(f"cannot hand in {error.filename}: {error.strerror}") from error
+
+
+def _still_open(record: Record | None) -> None:
+    """Raises CagentsError for a task that has ended: a manifest would take the place of the one that was judged."""
+    if record is not None and record.state in FINAL:
+        text = f"{record.task.task_id} is {record.state.name.lower()} already; nothing was written"
+        raise CagentsError(text, code="finished")
 
 
 def _written(roots: Roots, fields: dict[str, Any]) -> tuple[str, str]:

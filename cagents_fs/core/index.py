@@ -173,9 +173,18 @@ class Work:
             lost = [t for s in states for t in self.in_state[s] if not self.records[t].satisfied]
             missing = [t for t in self.children if t not in self.records] if self.history.intake else []
             before, self.doom = self.doom, doomed(self.edges, self.children, [*lost, *missing, *sorted(self.circular)])
+            if self.mode == "pipeline" and lost:
+                self._close_stages(lost)
             self.touched.update(dict.fromkeys([*before, *self.doom]))
             self.doom_stale = False
         return self.doom
+
+    def _close_stages(self, lost: list[str]) -> None:
+        """In a pipeline a stage that has lost a task is never done: the stages after it can no longer begin."""
+        for task_id, level in self.level.items():
+            before = {other for other in lost if self.level[other] < level}
+            if before and task_id in self.records and self.records[task_id].state is not State.COMPLETED:
+                self.doom[task_id] = tuple(sorted({*self.doom.get(task_id, ()), *before}))
 
     def limit(self, mode_limit: Callable[[str], int]) -> int:
         """How many tasks may be in progress at once: `max_concurrent` of the plan, else that of the mode."""

@@ -100,6 +100,7 @@ class Hearing:
             lies = self.eyes.lies(work, record)
             if there and not lies:
                 self.eyes.lies_at(work, record, spot.place, now)
+                yield from self.eyes.plan_eyes.task_file(work, record)
             elif not lies or (there and record.place != spot.place):
                 yield from self.eyes.relocate(work, record, now)
             elif there:  # our own renames come back as events too, and change nothing

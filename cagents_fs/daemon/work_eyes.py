@@ -141,8 +141,7 @@ class WorkEyes:
         else:
             wake_s = self.settling.wait_s(path, snapshot, now)
             if wake_s is not None:
-                record.manifest_coming = True
-                self._again(key, wake_s)
+                self._wait(record, key, wake_s)
                 return
             data, signature = snapshot.data, snapshot.signature
         roots = self.roots(work, record)
@@ -154,7 +153,7 @@ class WorkEyes:
 
         if self.big is not None and _claimed_bytes(data) > BIG_BYTES:
             self._manifests[key] = _Known(signature, MEASURING)
-            record.manifest_coming = True
+            record.manifest, record.manifest_coming = None, True
             self.big(work.id, record.task.task_id, measure, now)
             return
         self.gathered(work, record, signature, measure(), now)
@@ -162,9 +161,9 @@ class WorkEyes:
     def gathered(self, work: Work, record: Record, signature: Signature, seen: ManifestSeen | None, now: Now) -> None:
         """The evidence of a manifest was measured; None: some of it is too young to be judged."""
         key = (work.id, record.task.task_id)
-        record.manifest_coming = seen is None
+        record.manifest_coming = False
         if seen is None:
-            self._again(key, now.s + self.policy().settle_s)
+            self._wait(record, key, now.s + self.policy().settle_s)
             return
         self._young.pop(key, None)
         self._manifests[key] = _Known(signature, self._stamp(work, seen))
@@ -182,9 +181,12 @@ class WorkEyes:
     def again(self, work: Work, record: Record, now: Now) -> None:
         """Measure the evidence once more, whatever stat says: its checks have just run."""
         self._manifests.pop((work.id, record.task.task_id), None)
+        record.manifest = None
         self.manifest(work, record, now)
 
-    def _again(self, key: tuple[str, str], at_s: float) -> None:
+    def _wait(self, record: Record, key: tuple[str, str], at_s: float) -> None:
+        """Something has changed and is not settled: what was seen before counts no more, and nothing is judged yet."""
+        record.manifest, record.manifest_coming = None, True
         self.unsettled.add(key)
         self.wake_s = at_s if self.wake_s is None else min(self.wake_s, at_s)
 

@@ -164,7 +164,8 @@ def _task(number: int, module: str, formatter: str, think_s: int) -> dict[str, A
     ]
     work = f". ./agent.sh; think {think_s}; {tool} format -q {path}"
     if number == WRONG_CHECKSUM:
-        work += f"; sum=$(sum_of {path}); first_time && sum={'0' * 64}; manifest {path} $sum none none"
+        work += f"; sum=$(sum_of {path}); first_time && sum={'0' * 64}"
+        work += f'; manifest {path} $sum "The formatter was run" "ruff format {module}"'
     elif number == NO_EVIDENCE:
         criteria.append("The diff was read by the agent")
         work += f'; said="read, {module} line by line"; first_time && said=""'

@@ -197,7 +197,8 @@ def _rows(table: Table, what: str, told: list[tuple[str, str]]) -> None:
 def print_table(shown: Shown) -> None:
     """The summary, as a person reads it."""
     console = Console(highlight=False)
-    table = Table(title=f"{shown.instruction_id}", title_justify="left", show_header=False)
+    ended = "" if shown.complete else ", interrupted" if shown.interrupted else ", not complete"
+    table = Table(title=f"{shown.instruction_id}{ended}", title_justify="left", show_header=False)
     numbers = shown.figures
     table.add_row("tasks", str(shown.total))
     table.add_row("completed and verified", str(shown.verified))
@@ -221,11 +222,12 @@ def print_table(shown: Shown) -> None:
         ("the files", shown.workspace),
     ):
         console.print(f"  {what:12} {escape(path)}")
+    program = os.environ.get("CAGENTS_PROGRAM", "cagents-fs")  # how the reader called us
     root = f"--root {escape(shown.root)} "
     console.print(
-        f"Ask:  cagents-fs {root}explain {shown.instruction_id}/{os.path.basename(os.path.dirname(shown.manifest))}"
+        f"Ask:  {program} {root}explain {shown.instruction_id}/{os.path.basename(os.path.dirname(shown.manifest))}"
     )
     if len(names) > 1:
         console.print(f"This tree has {len(names)} instructions with the same task ids: name them as instruction/task.")
     if shown.interrupted:
-        console.print(f"Take it up again:  cagents-fs {root}run --resume {shown.instruction_id}")
+        console.print(f"Take it up again:  {program} {root}run --resume {shown.instruction_id}")

@@ -47,9 +47,8 @@ def identity_faults(record: Record, seen: ManifestSeen) -> list[Fault]:
         faults.append(Fault("wrong_agent", text, seen.path))
     attempt = manifest.attempt or 1
     if attempt != ledger.attempt:
-        text = (
-            f"this is of attempt {attempt}, but attempt {ledger.attempt} is running; name it: attempt: {ledger.attempt}"
-        )
+        running = f"attempt {ledger.attempt} is running"
+        text = f"this is of attempt {attempt}, but {running}; name it: attempt: {ledger.attempt} (--attempt)"
         faults.append(Fault("old_attempt", text, seen.path))
     return faults
 

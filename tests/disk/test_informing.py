@@ -74,7 +74,6 @@ def test_of_many_versions_the_first_and_the_last_two_are_kept_each_with_its_reas
     assert len(reasons(desk)) == 3
 
 
-@pytest.mark.xfail(strict=True, reason="informing.py _keep: kept once more, the first version counts as the latest")
 def test_the_first_version_stays_the_first_when_it_comes_once_more(desk: Desk) -> None:
     for second, text in enumerate(["one", "two", "one", "three", "four"]):
         keep(desk, text, second=second)
@@ -107,7 +106,6 @@ def test_when_quarantine_is_full_only_the_reason_is_kept(desk: Desk, monkeypatch
     assert len(reasons(desk)) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="informing.py _keep: says `300 bytes` of a copy that there was no room for")
 def test_a_copy_that_there_was_no_room_for_is_said_not_to_be_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(informing, "KEPT_IN_ALL", 0)
     keep(desk, "b" * 300)

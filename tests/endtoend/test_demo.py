@@ -18,14 +18,17 @@ import pytest
 from tests.support.journal import Journal, state_files
 from tests.support.shared import made_once
 from tests.support.tree import (
+    MARK,
     Answer,
     Document,
     Instruction,
     Running,
     Tree,
     a_task,
+    as_yaml,
     entry,
     eventually,
+    publish,
     surroundings,
 )
 
@@ -33,7 +36,6 @@ pytestmark = pytest.mark.timeout(120)
 
 WHOLE = "check_the_whole"
 THINK_S = 10  # for which a parallelism efficiency of 0.75 is promised
-SETTLE_S = 0.2  # of the fixture `tree`
 
 
 def demo(folder: Path, think_s: int) -> Answer:
@@ -285,12 +287,23 @@ def test_ctrl_c_leaves_no_process_and_run_takes_up_the_work(begun: tuple[Tree, R
 # -- a byte flipped before its manifest is accepted -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", ["before it is handed in", "while its checks run", "just before its checks end"])
+SETTLE_S = 0.2
+SELDOM = {"settle_seconds": SETTLE_S, "scan_interval": "60 seconds"}  # so that no full look happens to come to help
+BEFORE, DURING, LATE = "before it is handed in", "while its checks run", "just before its checks end"
+IN_PLACE = "while its checks run, with a manifest written in place"
+
+
+def has_settled(path: Path) -> bool:
+    return path.exists() and time.time() - path.stat().st_mtime > 2 * SETTLE_S
+
+
+@pytest.mark.parametrize("moment", [BEFORE, DURING, IN_PLACE, LATE])
 @pytest.mark.parametrize("where", ["output", "workspace"])
 def test_a_byte_flipped_before_acceptance_keeps_every_dependent_waiting(tree: Tree, where: str, moment: str) -> None:
-    wait = {"criterion": "It may go on", "check": "until test -e go; do sleep 0.05; done"}
+    tree.configure("daemon.yaml", SELDOM)
+    wait = {"criterion": "It may go on", "check": "touch started; until test -e go; do sleep 0.05; done"}
     instruction = tree.plan(
-        a_task("t1", acceptance_criteria=[] if moment == "before it is handed in" else [wait]),
+        a_task("t1", acceptance_criteria=[] if moment == BEFORE else [wait]),
         a_task("t2", "t1"),
         a_task("t3", "t1"),
         a_task("t4", "t3"),
@@ -299,24 +312,28 @@ def test_a_byte_flipped_before_acceptance_keeps_every_dependent_waiting(tree: Tr
     with tree.daemon():
         instruction.claim("t1")
         path = (instruction.output("t1") if where == "output" else tree.workspace) / "made.txt"
-        path.write_bytes(bad if moment == "before it is handed in" else good)
-        instruction.hand_in("t1", artifacts=[entry("made.txt", good)])
-        if moment != "before it is handed in":
-            instruction.reaches("t1", "tasks/under_review")
+        path.write_bytes(bad if moment == BEFORE else good)
+        manifest = as_yaml(instruction.manifest("t1", artifacts=[entry("made.txt", good)]))
+        if moment == IN_PLACE:  # as most agents do: no rename, no end marker
+            (instruction.output("t1") / "manifest.yaml").write_text(manifest)
+        else:
+            publish(instruction.output("t1") / "manifest.yaml", manifest + MARK)
+        if moment != BEFORE:
+            eventually(lambda: has_settled(tree.workspace / "started"))
             path.write_bytes(bad)
-            if moment == "while its checks run":
-                eventually(lambda: time.time() - path.stat().st_mtime > 2 * SETTLE_S)
+            eventually(lambda: moment == LATE or has_settled(path))
             (tree.workspace / "go").touch()
 
-        rejected = instruction.tells("rejected", "t1")
+        verdict = eventually(lambda: [*instruction.events("rejected"), *instruction.events("accepted")])[0]
 
-        assert [fault["code"] for fault in rejected[0]["faults"]] == ["checksum_mismatch"]
-        assert rejected[0]["faults"][0]["path"] == "made.txt"
+        assert verdict["event"] == "rejected", f"flipped {moment}: {instruction.tail()}"
+        assert [(fault["code"], fault["path"]) for fault in verdict["faults"]] == [("checksum_mismatch", "made.txt")]
         instruction.reaches("t1", "tasks/in_progress")
         for task in ("t2", "t3", "t4"):
             assert instruction.places(task) == ["queues/waiting_on_dependencies"]
         assert instruction.events("accepted") == []
         path.write_bytes(good)  # nothing else was wrong
+        publish(instruction.output("t1") / "manifest.yaml", manifest + MARK)
         instruction.reaches("t1", "tasks/completed")
         instruction.reaches("t2", "queues/agents/ann")
         instruction.reaches("t3", "queues/agents/ann")

@@ -105,7 +105,6 @@ def test_tasks_that_are_added_one_by_one_give_the_same_lookups_as_all_at_once(
         b.check(made)
 
 
-@pytest.mark.xfail(strict=True, reason="index.py refresh: what is no longer done does not take back who was ready")
 def test_what_is_no_longer_done_makes_those_wait_again_who_were_ready() -> None:
     made = b.work(b.task("a"), b.task("z", "a"))
     done = b.done(made, "a")

@@ -156,9 +156,6 @@ def test_a_fault_is_named_with_its_line(text: str, expected: list[tuple[str, int
     assert faults(text) == expected
 
 
-@pytest.mark.xfail(
-    strict=True, reason="plans.py _awaited: takes a long form with hard dependencies only for the short one"
-)
 def test_a_missing_task_in_the_long_form_of_hard_dependencies_alone_has_its_own_line() -> None:
     text = """\
         description: Hard only

@@ -211,9 +211,6 @@ def test_a_blocked_task_names_its_cause_and_how_to_free_it() -> None:
     assert first == "it is blocked by first, which is in tasks/failed; `cagents-fs retry inst_1/first` frees it"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="story.py _lost: advises to retry what does not exist, or what cannot be retried"
-)
 @pytest.mark.parametrize("needs", [{"a": ["ghost"]}, {"a": ["c"], "c": ["a"]}], ids=["missing", "a circle"])
 def test_nobody_is_advised_to_retry_what_cannot_be_retried(needs: dict[str, list[str]]) -> None:
     made = b.work(*(b.task(name, *awaited) for name, awaited in needs.items()))

@@ -84,7 +84,6 @@ def test_work_is_spread_over_the_instances_of_a_type_the_least_loaded_first() ->
     )
 
 
-@pytest.mark.xfail(strict=True, reason="admission.py: the least loaded instance with a full queue holds up the others")
 def test_where_the_queue_of_the_least_loaded_is_full_another_instance_with_room_takes_it() -> None:
     made = ready("a", "c", "e", "g")
     b.lies(made, "a", b.queue("ann"))
@@ -137,7 +136,6 @@ def test_sequential_mode_releases_as_many_as_the_plan_allows_at_once() -> None:
     assert len(released(ready("a", "c", "e", mode="sequential", max_concurrent=2))) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="admission.py: in sequential mode the first agent's tasks go before urgent ones")
 def test_in_sequential_mode_the_most_urgent_goes_first_whoever_does_it() -> None:
     made = b.work(
         b.task("a", priority="low"), b.task("c", priority="critical", assigned_agent="bob"), mode="sequential"

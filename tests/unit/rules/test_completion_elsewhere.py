@@ -74,9 +74,6 @@ def test_late_work_that_does_not_hold_goes_back_to_wait_out_its_old_backoff() ->
     assert decided(made) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="completion.py: late work that goes away leaves its task with nobody who works on it"
-)
 @pytest.mark.parametrize("replaced", [False, True], ids=["taken away", "replaced by one of another task"])
 def test_late_work_that_goes_away_while_it_is_judged_goes_back_to_wait_out_its_old_backoff(replaced: bool) -> None:
     made, record = one(b.UNDER_REVIEW, CHECKED, came_from=b.RETRY, due_wall_s=DUE)
@@ -160,7 +157,6 @@ def test_a_manifest_for_a_task_that_others_block_is_kept_and_answered() -> None:
     assert "is blocked by x" in b.only_note(found, "answered").reason
 
 
-@pytest.mark.xfail(strict=True, reason="completion.py: what was refused while blocked is refused for the whole attempt")
 def test_a_manifest_that_came_while_others_blocked_its_task_is_judged_once_it_is_claimed() -> None:
     made, record = one(b.BLOCKED, holder="ann", blocked_by=("x",))
     b.hands_in(record)
@@ -222,9 +218,6 @@ def test_it_goes_back_when_its_manifest_is_not_its_own(changed: dict[str, Any]) 
     assert b.only_undo(decided(made)).target == b.IN_PROGRESS
 
 
-@pytest.mark.xfail(
-    strict=True, reason="completion.py: with a refused manifest it lies in `completed` and nobody judges it"
-)
 def test_it_goes_back_when_its_manifest_was_refused_before() -> None:
     made, record = one(b.COMPLETED, journal=b.IN_PROGRESS, refused="m1")
     b.hands_in(record, agent="bob")
@@ -232,9 +225,6 @@ def test_it_goes_back_when_its_manifest_was_refused_before() -> None:
     assert b.only_undo(decided(made)).target == b.IN_PROGRESS
 
 
-@pytest.mark.xfail(
-    strict=True, reason="completion.py: accepted, and moved by somebody else meanwhile: no line ever says so"
-)
 def test_what_was_accepted_and_then_moved_into_completed_by_somebody_else_is_written_down() -> None:
     made, record = one(b.COMPLETED, journal=b.IN_PROGRESS, accepted="m1", judged=("m1", "e1"))
     b.hands_in(record)

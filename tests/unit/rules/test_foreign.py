@@ -104,9 +104,6 @@ def test_taken_up_again_by_hand_is_a_new_attempt_with_a_fresh_budget(source: str
     assert found.facts == {"retries": 0}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="foreign.py _raised: asks where it came from before `retry`, so the budget is fresh"
-)
 def test_a_backoff_cut_short_by_hand_is_a_new_attempt_out_of_the_same_budget() -> None:
     known = {"attempt": 2, "retries": 2, "came_from": b.IN_PROGRESS}
     found = b.only_recognise(decided(moved(b.RETRY, b.GLOBAL, **known)))

@@ -70,9 +70,6 @@ def test_an_agent_with_more_claims_than_slots_gives_the_last_back_although_the_m
     assert b.moves(found) == [("c", b.IN_PROGRESS, b.queue())]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="admission.py _put_back: names the limit of the mode where the slots are the cause"
-)
 def test_who_is_put_back_for_want_of_slots_is_told_so() -> None:
     found = b.decided(admission.decide, b.index(claimed("a", "c")), b.policy(agent_slots={"ann": 1}))
 

@@ -146,9 +146,6 @@ def test_requests_are_carried_out_in_their_order_and_each_is_settled_after_its_m
     assert found == [StopChecks, Move, Settle, Move, Settle]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="requests.py: all requests decide on one picture, so the second does not see the first"
-)
 @pytest.mark.parametrize("second", ["cancel", "retry"])
 def test_a_second_request_about_a_task_is_carried_out_on_what_the_first_came_to(second: str) -> None:
     made = one(b.GLOBAL)
@@ -158,7 +155,7 @@ def test_a_second_request_about_a_task_is_carried_out_on_what_the_first_came_to(
 
     whole = []
     while made.requests:
-        whole += b.taken(found, decided(made))
+        whole += b.taken(found, b.decided(requests.decide, found))
 
     after = {"cancel": [], "retry": [("a", b.CANCELLED, b.GLOBAL)]}[second]
     assert b.moves(whole) == [("a", b.GLOBAL, b.CANCELLED), *after]

@@ -13,6 +13,9 @@ from tests.support import builders as b
 ANN = b.policy(agents={"ann": b.kind("ann", slots=50), "bob": b.kind("bob", slots=50)})
 
 
+ENDED = {"event": "process_ended", "task_id": "a", "attempt": 2, "exit_code": 0}
+
+
 def queued(*names: str, name: str = "inst_1", **fields: Any) -> Work:
     made = b.work(*(b.task(one) for one in names), name=name, **fields)
     for one in names:
@@ -92,16 +95,12 @@ def test_hands_are_shared_by_all_instructions_and_may_be_kept_for_one() -> None:
     assert claims(b.index(one, other, hands=3, staffed_only="inst_2")) == ["e", "g"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="staffing.py: instructions decide side by side, each with all of an agent's slots"
-)
 def test_the_slots_of_an_agent_hold_for_the_whole_tree() -> None:
     found = b.index(queued("a", "c"), queued("e", "g", name="inst_2"), hands=9)
 
     assert len(claims(found, b.policy(agents={"ann": b.kind("ann", slots=2)}))) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="staffing.py: agents that come to work in the same turn are not counted")
 @pytest.mark.parametrize("limit", ["max_agents_per_instruction", "max_global_agents"])
 def test_no_more_agents_come_to_work_in_one_turn_than_may_be(limit: str) -> None:
     made = b.work(b.task("a"), b.task("c", assigned_agent="bob"))
@@ -156,7 +155,6 @@ def test_while_a_manifest_waits_for_its_verdict_nothing_is_started() -> None:
     assert decided(found) == []
 
 
-@pytest.mark.xfail(strict=True, reason="staffing.py: manifests of a wrong attempt count as no rework: started for ever")
 def test_a_command_that_never_hands_in_rightly_is_started_again_max_iterations_times_at_most() -> None:
     found, record = held(attempt=2)
     starts = 0
@@ -166,10 +164,12 @@ def test_a_command_that_never_hands_in_rightly_is_started_again_max_iterations_t
             break
         starts += 1
         record.running = False
+        found.works["inst_1"].history.apply(ENDED)
         b.hands_in(record, sha=f"m{starts}", attempt=1)
         b.taken(found, b.decided(completion.decide, found))
 
-    assert starts <= 1 + b.PLAIN.max_rework
+    assert starts == 1 + b.PLAIN.max_rework
+    assert b.only_move(actions).reason.startswith("rework exhausted: it ran 4 times in this attempt")
 
 
 def test_a_task_without_a_command_for_an_agent_that_runs_one_has_failed_for_good() -> None:
