@@ -53,13 +53,13 @@ class Eyes:
         self.committer.open(instruction, loaded.lines)
         old = self.index.works.get(instruction)
         self.index.works[instruction] = loaded.work
-        if old is not None:
-            self._carry_over(old, loaded.work)
-            self.plan_eyes.forget(instruction)  # what was seen and not carried out is still there
         for record in loaded.work.records.values():
             record.entered_s = record.sign_s = now.s
             if record.ledger.stalled and record.state is State.IN_PROGRESS:  # the grace begins anew
                 record.stalled_s, record.sign_s = now.s, now.s - lease_s(record, self.policy())
+        if old is not None:
+            self._carry_over(old, loaded.work)
+            self.plan_eyes.forget(instruction)  # what was seen and not carried out is still there
         self.watch(loaded.work)
         self.scanner.forget(os.path.join(self.root, instruction))
         yield from self._troubles(loaded)
@@ -71,15 +71,16 @@ class Eyes:
 
     @staticmethod
     def _carry_over(old: Work, new: Work) -> None:
-        """What only this life knows: leases, processes, running checks."""
-        new.whole_checking, new.whole_checks = old.whole_checking, old.whole_checks
+        """What only this life knows: leases, processes, answers of checks. Checks under way are asked for anew."""
+        new.whole_checks = old.whole_checks
         for task_id, before in old.records.items():
             if (record := new.records.get(task_id)) is None:
                 continue
             record.running, record.running_attempt = before.running, before.running_attempt
-            record.heartbeat, record.manifest, record.checking = before.heartbeat, before.manifest, before.checking
+            record.heartbeat, record.manifest = before.heartbeat, before.manifest
             if record.place == before.place and record.ledger.attempt == before.ledger.attempt:
                 record.signs, record.stalled_s, record.promised_s = before.signs, before.stalled_s, before.promised_s
+                record.entered_s, record.sign_s = before.entered_s, before.sign_s
                 record.claim_seen, record.checks = before.claim_seen, before.checks
 
     @staticmethod

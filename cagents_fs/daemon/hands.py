@@ -135,6 +135,14 @@ class Hands:
 
     # -- ending ----------------------------------------------------------------------------------------------------
 
+    def recount(self) -> None:
+        """What was decided and not done is forgotten: those run that run."""
+        self.index.running = 0
+        for work in self.index.works.values():
+            for task_id, record in work.records.items():
+                record.running = self.processes.runs((work.id, task_id))
+                self.index.running += record.running
+
     def stop(self, action: Stop) -> None:
         """End the process of a task that is elsewhere now."""
         self.processes.stop((action.instruction, action.task_id))
@@ -197,7 +205,8 @@ class Hands:
             return True  # it is there and has to settle; it is judged then
         if seen.manifest is not None and seen.manifest.status == "partial":
             return False
-        return (seen.sha256, seen.evidence_sha256) != record.ledger.judged
+        judged = (seen.sha256, seen.evidence_sha256) == record.ledger.judged
+        return not (judged and "written_by: runner" in seen.text)  # a rejected claim is not replaced by one of less
 
     def _keep(self, work: Work, record: Record, now: Now) -> None:
         """What the agent itself wrote is not lost where our manifest takes its place."""

@@ -90,6 +90,8 @@ class Loop:
     def _start_over(self) -> None:
         """Whatever this turn has decided and not done is forgotten: everything is read again from the tree."""
         self._reopen |= set(self.index.works)
+        if self.hands is not None:
+            self.hands.recount()
         self.wake_s = self.look_s = self.trouble.until_s
 
     def _turn(self, hints: Iterable[Hint], now: Now, *, everything: bool) -> None:
@@ -182,9 +184,6 @@ class Loop:
         starts: list[Start] = []
         for action in actions:
             if id(action) in undone or getattr(action, "instruction", None) in done.lost:
-                if isinstance(action, Start):
-                    self.index.running -= 1
-                    self.index.works[action.instruction].records[action.task_id].running = False
                 continue
             self._act(action, starts, now)
             self.derived.saw(action)
@@ -194,6 +193,8 @@ class Loop:
             self.hands.start(starts, now)
         if done.lost:
             self.wake_s = now.s
+            if self.hands is not None:
+                self.hands.recount()
 
     def _act(self, action: Action, starts: list[Start], now: Now) -> None:
         match action:

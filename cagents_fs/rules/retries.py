@@ -39,7 +39,7 @@ def again(work: Work, record: Record, source: State, reason: str, **facts: objec
         facts=facts,
         edit_before={"attempt": ledger.attempt + 1},
         sweep=ledger.attempt,
-        late_work_but=_known_manifests(record) if source is State.RETRY else None,
+        late_work_but=_known_manifests(record) if source is State.RETRY and not _unreadable(record) else None,
     )
 
 
@@ -82,6 +82,11 @@ def backoff_s(policy: Policy, used: int, seed: str) -> float:
         return delay_s
     share = int.from_bytes(blake2b(seed.encode(), digest_size=4).digest(), "big") / 2**32
     return delay_s * (1 + 0.1 * share)
+
+
+def _unreadable(record: Record) -> bool:
+    """A manifest that cannot be read is no late work, however often one looks."""
+    return record.manifest is not None and record.manifest.manifest is None
 
 
 def _known_manifests(record: Record) -> frozenset[str]:

@@ -72,6 +72,10 @@ class Processes:
         """How many run, those being ended included."""
         return len(self._running) + len(self._stopping)
 
+    def runs(self, key: Key) -> bool:
+        """Whether this task has a process that nobody has asked to end."""
+        return key in self._running
+
     def start(self, launch: Launch) -> Process:
         """Start a process behind its gate. Raises OSError, with `filename` set where the command is not there."""
         if not os.path.isdir(launch.workspace):

@@ -62,9 +62,12 @@ def read(folder: str) -> TakenIn | None:
         return None
     if not lines:
         raise ValueError("it is empty")
-    head = json.loads(lines[0])
-    tasks = tuple(Task.model_validate(json.loads(line)) for line in lines[1:])
-    return TakenIn(Instruction.model_validate(head["instruction"]), head["plan_sha256"], tasks)
+    try:
+        head = json.loads(lines[0])
+        tasks = tuple(Task.model_validate(json.loads(line)) for line in lines[1:])
+        return TakenIn(Instruction.model_validate(head["instruction"]), head["plan_sha256"], tasks)
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"it is not what was written: {error!r}") from error
 
 
 def raw(folder: str) -> Iterator[dict[str, Any]]:

@@ -95,7 +95,6 @@ def lost(actions: Sequence[Action]) -> list[Action]:
     return [LOST, *actions]
 
 
-@pytest.mark.xfail(strict=True, reason="eyes.py _carry_over: checks that were never sent count as running, for ever")
 @pytest.mark.parametrize("trouble", [refused, lost], ids=["the disk is full", "somebody is first"])
 def test_checks_that_were_decided_on_in_a_turn_that_failed_are_run_in_the_next(
     living: Callable[..., Living], trouble: Callable[[Sequence[Action]], list[Action]]
@@ -108,7 +107,6 @@ def test_checks_that_were_decided_on_in_a_turn_that_failed_are_run_in_the_next(
     assert daemon.until(lambda: daemon.instruction.places("a") == ["tasks/completed"])
 
 
-@pytest.mark.xfail(strict=True, reason="loop.py _do: a process whose stop was lost is never stopped")
 def test_a_process_whose_task_leaves_in_a_turn_that_loses_a_race_is_ended_all_the_same(
     living: Callable[..., Living], tree: Tree
 ) -> None:
@@ -124,7 +122,6 @@ def test_a_process_whose_task_leaves_in_a_turn_that_loses_a_race_is_ended_all_th
     assert daemon.service.index.running == 0
 
 
-@pytest.mark.xfail(strict=True, reason="eyes.py open: every lost race renews all leases of the instruction")
 def test_a_lost_race_renews_nobodys_lease(living: Callable[..., Living]) -> None:
     daemon = living(a_task("a"))
     daemon.claim()
@@ -137,7 +134,6 @@ def test_a_lost_race_renews_nobodys_lease(living: Callable[..., Living]) -> None
     assert daemon.service.index.works[INST].records["a"].sign_s == before_s
 
 
-@pytest.mark.xfail(strict=True, reason="changes.py _sha256: a manifest too large to be read is always new")
 def test_a_manifest_that_is_too_large_to_be_read_does_not_keep_its_task_in_retry(living: Callable[..., Living]) -> None:
     daemon = living(a_task("a", max_retries=0))
     daemon.claim()
@@ -165,7 +161,6 @@ while [ ! -e "$CAGENTS_OUTPUT/verification.yaml" ]; do sleep 0.05; done
 """ % ("0" * 64)
 
 
-@pytest.mark.xfail(strict=True, reason="hands.py _has_own: a rejected manifest is written over")
 def test_a_rejected_manifest_starts_the_command_again_and_is_not_replaced_by_one_that_claims_nothing(
     living: Callable[..., Living],
 ) -> None:
