@@ -123,6 +123,6 @@ def _names(folder: str) -> list[str]:
                     names.extend(f"{entry.name}/{name}" for name in os.listdir(entry.path))
                 else:
                     names.append(entry.name)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return names

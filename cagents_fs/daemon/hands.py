@@ -1,5 +1,6 @@
 """The runner's part of a turn: start what was claimed, hand in for those that wrote nothing, end what has no task."""
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from cagents_fs.store.disk import no_links, put
 from cagents_fs.store.dump import END, dump
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+log = logging.getLogger("cagents_fs")
 
 
 class Hands:
@@ -86,6 +89,7 @@ class Hands:
         marked = mark(self.committer.root, work.id, task_id)
         if record.ledger.process is not None:  # left behind by a killed runner; never two agents on one task
             end_orphan(record.ledger.process, marked)
+        _put_link_aside(around.output)
         os.makedirs(around.output, exist_ok=True)
         no_links(around.output)
         prompt = prompt_text(record.task, around, self._faults(around.output))
@@ -229,6 +233,7 @@ class Hands:
             "written_by": "runner",
         }
         self._keep(work, record, now)
+        _put_link_aside(self.eyes.roots(work, record).output_dir)
         path = handing_in.write(self.eyes.roots(work, record).output_dir, {**head, **fields})
         self.eyes.settling.was_renamed(path)
         self.eyes.output(work, record.task.task_id, now)
@@ -261,7 +266,10 @@ class Hands:
             "attempt": record.ledger.attempt,
             "written_by": "runner",
         }
-        put(path, (dump(beat) + END).encode(), durable=False)
+        try:
+            put(path, (dump(beat) + END).encode(), durable=False)
+        except OSError as error:  # it informs, and decides nothing
+            log.warning("cannot beat for %s: %s", agent, error, extra={"event": "skipped", "instruction": work.id})
 
     # -- after a crash ---------------------------------------------------------------------------------------------
 
@@ -292,3 +300,10 @@ class Hands:
         """End everything. The tasks stay in progress, to be started again by the next runner. Raises OSError."""
         for ended in self.processes.end_all():
             self._ended(Ended(ended.key, ended.attempt, ended.process, ended.exit_code, stopped=True), now)
+
+
+def _put_link_aside(output: str) -> None:
+    """An agent may have put a link in the place of its output directory: we do not write through it."""
+    if os.path.islink(output):
+        aside = os.path.join(os.path.dirname(os.path.dirname(output)), "abandoned", f"{os.path.basename(output)}.link")
+        os.replace(output, aside)

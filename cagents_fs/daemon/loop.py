@@ -235,4 +235,4 @@ class Loop:
             times.append(self.signs_s)
         others = (self.eyes.wake_s(), self.derived.next_s())
         times += [at_s for at_s in others if at_s is not None]
-        return min(times)
+        return max(min(times), self.trouble.until_s)

@@ -207,7 +207,7 @@ class PlanEyes:
         """Look at all requests of an instruction."""
         try:
             names = sorted(os.listdir(os.path.join(self.root, work.id, "requests")))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         for name in names:
             yield from self.request(work, name, now)

@@ -1,6 +1,8 @@
 """What do agents write while they work? Heartbeats, output, manifests and the artifacts they point to."""
 
+import errno
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from cagents_fs.store.evidence import Roots, fingerprint
 from cagents_fs.store.reading import NotRegular, Signature, TooLarge, read_bounded
 
 MEASURING = "measuring"
+_SIZES = re.compile(rb"size_bytes[\"']?\s*:\s*(\d{1,18})")
 MANY_WATCHES = 10_000
 YOUNGEST_S = 10.0  # an artifact that never comes to rest is judged as it is after this long
 BIG_BYTES = 4 << 20  # evidence that claims more than this is measured off the turn
@@ -110,7 +113,9 @@ class WorkEyes:
             path = os.path.join(folder, MANIFEST)
             try:
                 signature = Signature.of(os.lstat(path))
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    raise  # that is no absence
                 continue
             self._manifest(work, record, path, signature, now)
             return
@@ -213,8 +218,4 @@ class WorkEyes:
 
 def _claimed_bytes(data: bytes) -> int:
     """About how much there is to hash, without parsing: the sum of what stands behind `size_bytes:`."""
-    total = 0
-    for part in data.split(b"size_bytes:")[1:]:
-        digits = part.lstrip().split(b"\n", 1)[0].strip(b" \r'\",}")
-        total += int(digits) if digits.isdigit() and len(digits) < 19 else 0
-    return total
+    return sum(int(digits) for digits in _SIZES.findall(data))

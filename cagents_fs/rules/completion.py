@@ -123,10 +123,18 @@ def _review(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now:
     elif record.checks is not None and record.checks.key == seen.key:
         faults = [*_all_faults(work, record, seen, policy), *record.checks.faults]
         yield from _verdict(work, record, seen, faults, policy, now)
+    elif (found := _all_faults(work, record, seen, policy)) and _checked(record, seen):
+        # What was checked is no longer what lies there, and does not hold: no further run can make it so.
+        yield from _verdict(work, record, seen, found, policy, now)
     elif record.checking != seen.key:
         if record.checking is not None:
             yield StopChecks(instruction=work.id, task_id=task_id)
         yield RunChecks(instruction=work.id, task_id=task_id, attempt=record.ledger.attempt, key=seen.key)
+
+
+def _checked(record: Record, seen: ManifestSeen) -> bool:
+    """Whether the checks of this very manifest have run, whatever became of its artifacts since."""
+    return record.checks is not None and record.checks.key.startswith(f"{seen.sha256}/")
 
 
 def _all_faults(work: Work, record: Record, seen: ManifestSeen, policy: Policy) -> list[Fault]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.core.ordering import sort_key
 from cagents_fs.model.actions import Action, Move, Start, Stop
-from cagents_fs.model.observations import Now
+from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State, place_of
 from cagents_fs.rules.admission import slots, type_of
@@ -71,7 +71,13 @@ def _waits_for_verdict(record: Record) -> bool:
     seen = record.manifest
     if record.manifest_coming:
         return True
+    if seen is not None and (seen.sha256 == record.ledger.refused or _is_partial(seen)):
+        return False  # no verdict will come of it
     return seen is not None and (seen.sha256, seen.evidence_sha256) != record.ledger.judged
+
+
+def _is_partial(seen: ManifestSeen) -> bool:
+    return seen.manifest is not None and seen.manifest.status == "partial"
 
 
 def _lacks_command(kind: AgentType, record: Record) -> bool:

@@ -1,5 +1,6 @@
 """The calls that change the tree. Everything durable goes through here, so that a test can count and fail each one."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -80,7 +81,7 @@ def put(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> None:
     With `durable`, the bytes are on the disk before the name is, and the name before this returns.
     """
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.tmp")
+    temporary = _temporary(folder, name)
     _write_new(temporary, data, durable=durable, mode=mode)
     os.rename(temporary, path)
     if durable:
@@ -90,7 +91,7 @@ def put(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> None:
 def create(path: str, data: bytes, *, durable: bool) -> Outcome:
     """Like `put`, but never replaces. The caller syncs the folder, once for many."""
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.tmp")
+    temporary = _temporary(folder, name)
     _write_new(temporary, data, durable=durable)
     outcome = rename_noreplace(temporary, path)
     if outcome is Outcome.TAKEN:
@@ -101,15 +102,22 @@ def create(path: str, data: bytes, *, durable: bool) -> Outcome:
 def swap_in(path: str, data: bytes, *, durable: bool) -> Outcome:
     """Put new content under a name that must still be there: GONE if it is not, and then nothing has changed."""
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.tmp")
+    temporary = _temporary(folder, name)
     _write_new(temporary, data, durable=durable)
     outcome = exchange(temporary, path)
     os.unlink(temporary)  # the old content, or, where the name was gone, the new one
     return outcome
 
 
+def _temporary(folder: str, name: str) -> str:
+    """A name of our own: `.NAME.tmp` is what agents use, and what lies there may be theirs, or no file at all."""
+    return os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+
+
 def _write_new(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # left by a process of the same number that was killed
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         write_all(descriptor, data)
         if durable:

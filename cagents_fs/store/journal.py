@@ -4,6 +4,7 @@ A torn last line (a crash, a full disk) is cut off before anything is appended; 
 reported. Only the daemon that holds the tree opens a journal for writing.
 """
 
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,8 @@ class Journal:
 
     def append(self, records: Sequence[Mapping[str, Any]]) -> list[int]:
         """Append lines and return their numbers. Raises OSError, after which the journal ends as it did before."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "somebody removed the journal; it is begun anew", self.path)
         numbers = list(range(self.next_seq, self.next_seq + len(records)))
         data = b"".join(encode(ordered(seq, record)) for seq, record in zip(numbers, records, strict=True))
         try:

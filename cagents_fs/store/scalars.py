@@ -42,9 +42,10 @@ def number(text: str) -> object:
         real = YamlFloat(text.replace(".", "", 1) if text[-1] in "fFnN" else text)
         real.text = text
         return real
-    if len(text) > MAX_DIGITS:
+    decimal = match.lastindex == _DECIMAL
+    if len(text) > (MAX_DIGITS if decimal else MAX_DIGITS // 2):  # in decimal a hexadecimal number is a fifth longer
         return text
-    whole = YamlInt(text) if match.lastindex == _DECIMAL else YamlInt(text, 0)
+    whole = YamlInt(text) if decimal else YamlInt(text, 0)
     whole.text = text
     return whole
 

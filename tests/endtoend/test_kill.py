@@ -241,16 +241,19 @@ def is_claim(line: Document, task: str) -> bool:
 def test_ten_killed_agents_are_replaced_and_their_tasks_have_attempt_2(tree: Tree) -> None:
     tree.configure("task_queue_manager.yaml", SOON)
     names = [f"t{number:02}" for number in range(20)]
-    tasks = [*(job(name, f"{ALONE}; sleep 1; {WRITES}") for name in names), job("end", WRITES, names)]
+    work = f"{ALONE}; {WRITES}; until test -e go; do sleep 0.1; done"
+    tasks = [*(job(name, work) for name in names), job("end", WRITES, names)]
     victims = set(random.Random(SEED).sample(names, KILLS))
     print(f"seed {SEED}: killed are {sorted(victims)}")
     running = tree.start("run", plan(tree, "run", tasks), "--id", "inst_1")
     instruction = Instruction(tree, "inst_1")
 
-    eventually(lambda: len(instruction.events("process_started")) >= len(names), saying=running.said)
+    written = [instruction.path / "outputs" / "partial" / name / "whole.txt" for name in names]
+    eventually(lambda: all(size(path) > 0 for path in written), saying=running.said)
     for line in instruction.events("process_started"):
         if line["task_id"] in victims:
             os.kill(line["pid"], signal.SIGKILL)
+    (tree.workspace / "go").touch()
 
     assert running.popen.wait(timeout=60) == 0, running.said()
     journal = Journal.of(instruction.path)
