@@ -123,6 +123,8 @@ def _write_new(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> N
         if durable:
             os.fsync(descriptor)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
         error.filename = error.filename or path  # `write` does not say where
         raise
     finally:
