@@ -109,4 +109,4 @@ def run_command(
     else:
         for line in outcome.lines():
             say(line)
-    return 0 if outcome.complete else 130 if outcome.interrupted else 1
+    return 0 if outcome.complete else 1
