@@ -21,7 +21,7 @@ from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is
 from cagents_fs.runner.prompts import Surroundings, command_line, mark, prompt_text, variables
 from cagents_fs.store import informing
 from cagents_fs.store.commit import Committer
-from cagents_fs.store.disk import no_links, put
+from cagents_fs.store.disk import no_links, put, put_link_aside
 from cagents_fs.store.dump import END, dump
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
@@ -89,7 +89,7 @@ class Hands:
         marked = mark(self.committer.root, work.id, task_id)
         if record.ledger.process is not None:  # left behind by a killed runner; never two agents on one task
             end_orphan(record.ledger.process, marked)
-        _put_link_aside(around.output)
+        put_link_aside(around.output)
         os.makedirs(around.output, exist_ok=True)
         no_links(around.output)
         prompt = prompt_text(record.task, around, self._faults(around.output))
@@ -233,12 +233,10 @@ class Hands:
             "written_by": "runner",
         }
         self._keep(work, record, now)
-        _put_link_aside(self.eyes.roots(work, record).output_dir)
+        put_link_aside(self.eyes.roots(work, record).output_dir)
         path = handing_in.write(self.eyes.roots(work, record).output_dir, {**head, **fields})
         self.eyes.settling.was_renamed(path)
         self.eyes.output(work, record.task.task_id, now)
-
-    # -- beating ---------------------------------------------------------------------------------------------------
 
     def beat(self, now: Now) -> float:
         """Beat for the processes that run, when it is time. Returns when it is the next time."""
@@ -271,8 +269,6 @@ class Hands:
         except OSError as error:  # it informs, and decides nothing
             log.warning("cannot beat for %s: %s", agent, error, extra={"event": "skipped", "instruction": work.id})
 
-    # -- after a crash ---------------------------------------------------------------------------------------------
-
     def end_orphans(self, work: Work, now: Now) -> None:
         """End what a killed runner left behind, unless it has handed in. Raises OSError."""
         for task_id, record in work.records.items():
@@ -300,10 +296,3 @@ class Hands:
         """End everything. The tasks stay in progress, to be started again by the next runner. Raises OSError."""
         for ended in self.processes.end_all():
             self._ended(Ended(ended.key, ended.attempt, ended.process, ended.exit_code, stopped=True), now)
-
-
-def _put_link_aside(output: str) -> None:
-    """An agent may have put a link in the place of its output directory: we do not write through it."""
-    if os.path.islink(output):
-        aside = os.path.join(os.path.dirname(os.path.dirname(output)), "abandoned", f"{os.path.basename(output)}.link")
-        os.replace(output, aside)

@@ -156,6 +156,13 @@ def no_links(folder: str) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "somebody put a link in the place of a folder", folder)
 
 
+def put_link_aside(output: str) -> None:
+    """An agent may have put a link in the place of its output directory: we do not write through it."""
+    if os.path.islink(output):
+        aside = os.path.join(os.path.dirname(os.path.dirname(output)), "abandoned", f"{os.path.basename(output)}.link")
+        os.replace(output, aside)
+
+
 def make_folders(root: str, relative: tuple[str, ...]) -> None:
     """Make folders below a root that is there. The root is never made: a deleted tree must not come back empty."""
     if not os.path.isdir(root):

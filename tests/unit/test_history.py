@@ -46,10 +46,20 @@ def test_a_claim_by_hand_names_nobody_and_the_holder_stays() -> None:
     assert ledger(RELEASED, moved("queues/agents/ann", "tasks/in_progress", agent=None)).holder == "ann"
 
 
+def test_where_the_lines_before_are_lost_a_claim_names_the_holder() -> None:
+    assert ledger(moved("queues/agents/bob", "tasks/in_progress", agent="bob")).holder == "bob"
+
+
 def test_a_task_that_lay_where_it_was_found_is_there_without_a_move() -> None:
     known = ledger(said("taken_in", source="pending", digest="d", at="tasks/pending"))
 
     assert (known.place, known.added) == ("tasks/pending", True)
+
+
+def test_a_task_that_is_taken_in_once_more_lies_where_it_was_moved_since() -> None:
+    found = said("taken_in", source="pending", digest="d", at="tasks/pending")
+
+    assert ledger(found, moved("tasks/pending", "queues/global"), found).place == "queues/global"
 
 
 def test_retries_and_the_due_time_come_from_the_line_that_says_them() -> None:

@@ -233,6 +233,20 @@ def test_tasks_of_a_circle_are_lost_to_each_other_and_to_those_behind_them() -> 
     assert made.causes() == {"a": ("a", "c"), "c": ("a", "c"), "z": ("a", "c")}
 
 
+def test_in_a_pipeline_a_stage_that_has_lost_a_task_closes_the_stages_after_it_and_no_other() -> None:
+    tasks = [b.task("a"), b.task("c"), b.task("m", "c"), b.task("z", "m")]
+    made = b.work(*tasks, mode="pipeline")
+    b.done(made, "c")
+    b.lies(made, "m", b.FAILED)
+    assert made.causes() == {"z": ("m",)}
+
+    made = b.work(*tasks, mode="pipeline")
+    b.lies(made, "a", b.FAILED)
+    b.done(made, "c")
+    b.lies(made, "m", b.COMPLETED, accepted="m1")
+    assert made.causes() == {"z": ("a",)}
+
+
 def test_the_limit_of_the_plan_replaces_that_of_the_mode_upward_too() -> None:
     assert b.work(b.task("a"), mode="sequential").limit(b.PLAIN.mode_limit) == 1
     assert b.work(b.task("a"), mode="sequential", max_concurrent=7).limit(b.PLAIN.mode_limit) == 7

@@ -97,6 +97,23 @@ def test_what_the_journal_accepted_before_a_crash_is_completed_whatever_lies_the
     assert b.moves(decided(made)) == [("a", place, target)]
 
 
+def test_what_was_accepted_and_is_being_moved_by_somebody_waits_for_the_rule_of_foreign_moves() -> None:
+    made, record = one(b.IN_PROGRESS, accepted="m1")
+    record.ledger.place = b.queue()
+
+    assert decided(made) == []
+
+
+def test_an_acceptance_counts_the_artifacts() -> None:
+    artifact = {"path": "out/a.txt", "size_bytes": 1, "checksum": "0" * 64}
+    made, record = one()
+    b.hands_in(record, artifacts=[artifact])
+    assert b.only_move(decided(made)).reason == "manifest holds: 1 artifact, every criterion"
+
+    b.hands_in(record, artifacts=[artifact, artifact])
+    assert b.only_move(decided(made)).reason == "manifest holds: 2 artifacts, every criterion"
+
+
 # -- rejected ---------------------------------------------------------------------------------------------------------
 
 
@@ -258,6 +275,13 @@ def test_a_manifest_that_is_taken_away_while_it_is_judged_ends_the_review() -> N
 
     assert StopChecks(instruction="inst_1", task_id="a") in found
     assert b.moves(found) == [("a", b.UNDER_REVIEW, b.IN_PROGRESS)]
+
+
+def test_under_review_a_manifest_that_cannot_be_read_any_more_does_not_hold() -> None:
+    made, record = one(b.UNDER_REVIEW, CHECKED)
+    b.hands_in_garbage(record)
+
+    assert b.moves(decided(made)) == [("a", b.UNDER_REVIEW, b.IN_PROGRESS)]
 
 
 def test_under_review_a_manifest_that_is_not_completed_does_not_hold() -> None:

@@ -170,6 +170,21 @@ def test_what_somebody_else_is_moving_is_left_to_the_rule_of_foreign_moves() -> 
     assert decided(made) == []
 
 
+def test_what_is_ready_or_blocked_and_being_moved_by_somebody_is_neither_started_nor_freed() -> None:
+    made = b.work(b.task("a"), b.task("c"))
+    b.lies(made, "a", b.WAITING, journal=b.GLOBAL)
+    b.lies(made, "c", b.BLOCKED, journal=b.GLOBAL)
+
+    assert decided(made) == []
+
+
+def test_up_to_five_of_those_it_waits_for_are_named_and_no_more_is_said() -> None:
+    made = b.work(b.task("z", *(f"t{n}" for n in range(5))), *(b.task(f"t{n}") for n in range(5)))
+    b.lies(made, "z", b.PENDING)
+
+    assert b.only_move(decided(made)).reason == "waits for t0, t1, t2, t3, t4"
+
+
 def test_only_what_was_touched_is_looked_at() -> None:
     made = chain()
     b.lies(made, "a", b.IN_PROGRESS)

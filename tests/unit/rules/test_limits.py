@@ -39,6 +39,24 @@ def test_claims_over_the_limit_go_back_the_latest_first_with_the_same_attempt_an
     assert "(1 at once)" in text
 
 
+def test_over_the_limit_of_the_mode_the_latest_goes_back_although_its_agent_has_slots() -> None:
+    made = claimed("a", "c", mode="sequential")
+    made.records["a"].ledger.holder = "bob"
+
+    actions = b.decided(admission.decide, b.index(made))
+
+    assert b.moves(actions) == [("c", b.IN_PROGRESS, b.queue())]
+    assert "sequential mode (1 at once)" in b.only_move(actions).reason
+
+
+def test_an_agent_gives_back_as_many_as_it_has_over_its_slots() -> None:
+    made = claimed("a", "c", "e")
+
+    found = b.decided(admission.decide, b.index(made), b.policy(agent_slots={"ann": 1}))
+
+    assert [task_id for task_id, _, _ in b.moves(found)] == ["e", "c"]
+
+
 def test_claims_up_to_the_limit_stay() -> None:
     assert b.decided(admission.decide, b.index(claimed("a", "c", max_concurrent=2))) == []
 

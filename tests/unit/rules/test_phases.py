@@ -74,6 +74,13 @@ def test_whoever_is_blocked_for_good_holds_up_the_end_of_nothing() -> None:
     assert found.facts == {"mode": "swarm", "tasks": 2}
 
 
+def test_what_is_blocked_by_something_that_does_not_exist_has_failed_and_was_not_cancelled() -> None:
+    made = b.work(b.task("a", "ghost"))
+    b.lies(made, "a", b.BLOCKED)
+
+    assert phase(made) == "failed"
+
+
 def test_a_blocked_task_that_can_be_freed_keeps_the_whole_going() -> None:
     made = b.work(b.task("a"))
     made.history.phase = "planning"

@@ -202,7 +202,7 @@ def test_a_task_that_leaves_takes_its_process_with_it(place: str) -> None:
     assert decided(found) == [Stop(instruction="inst_1", task_id="a", reason=f"its task is in {place} now")]
 
 
-@pytest.mark.parametrize("why", ["another attempt", "another holder", "nowhere"])
+@pytest.mark.parametrize("why", ["another attempt", "another holder", "nowhere", "a foreign move"])
 def test_a_process_of_another_attempt_or_of_a_task_that_is_no_longer_the_runners_goes(why: str) -> None:
     found, record = held(running=True)
     match why:
@@ -210,6 +210,8 @@ def test_a_process_of_another_attempt_or_of_a_task_that_is_no_longer_the_runners
             record.ledger.attempt = 2
         case "another holder":
             record.ledger.by_runner = False
+        case "a foreign move":
+            record.ledger.place = b.queue()
         case _:
             found.works["inst_1"].put(record, None, 0.0)
 
