@@ -16,6 +16,7 @@ from cagents_fs.model.ids import fold, id_fault
 from cagents_fs.model.layout import CONFIG
 from cagents_fs.model.policy import SHELL, AgentType, Policy
 from cagents_fs.model.text import safe_text
+from cagents_fs.setting_kinds import one_of, plain, shown
 from cagents_fs.settings import (
     AGENT_SETTINGS,
     AGENTS,
@@ -24,9 +25,6 @@ from cagents_fs.settings import (
     SETTINGS,
     SLOTS,
     Setting,
-    one_of,
-    plain,
-    shown,
 )
 from cagents_fs.store.reading import Signature
 
@@ -181,12 +179,17 @@ class _Reader:
         for setting in AGENT_SETTINGS:
             steps = (*_AGENTS_AT, name, setting.key.rpartition(".")[2])
             # A command has no default unless the agent has one: an empty one is none.
-            usual, last = getattr(default, setting.field) or None, getattr(before, setting.field) or None
+            usual, last = _given(default, setting.field), _given(before, setting.field)
             chosen[setting.field] = self._choose(setting, steps, usual, last)
         if chosen["command"] is None:
             del self.keys[noted:]
             return None
         return AgentType(name=name, **chosen)
+
+
+def _given(kind: AgentType, field: str) -> Any:
+    value = getattr(kind, field)
+    return None if field == "command" and not value else value
 
 
 def _usable(file: ConfigFile, keys: Iterable[Steps]) -> Iterator[Steps]:

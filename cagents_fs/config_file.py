@@ -8,7 +8,7 @@ from enum import Enum
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.layout import CONFIG
 from cagents_fs.model.text import safe_text
-from cagents_fs.settings import shown
+from cagents_fs.setting_kinds import shown
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Document, Limits, Unreadable, parse_mapping
 

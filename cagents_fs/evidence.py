@@ -32,7 +32,7 @@ def gather(
     measured = _measured(manifest, roots, wall_s, settle_s)
     if measured is None:
         return None
-    artifact_faults, marks = measured
+    artifact_faults, marks, resolved = measured
     unresolved = frozenset(
         claim.evidence
         for claim in manifest.acceptance_criteria_met
@@ -49,15 +49,17 @@ def gather(
         artifact_faults=artifact_faults,
         unresolved=unresolved,
         text=data.decode(errors="backslashreplace"),
+        resolved=resolved,
     )
 
 
 def _measured(
     manifest: Manifest, roots: Roots, wall_s: float, settle_s: float
-) -> tuple[tuple[Fault, ...], list[str]] | None:
-    """The faults of all artifacts, and what was measured; None while one that does not match is too young."""
+) -> tuple[tuple[Fault, ...], list[str], dict[str, str]] | None:
+    """The faults of all artifacts, what was measured, and where; None while one that does not match is too young."""
     faults: list[Fault] = []
     marks: list[str] = []
+    resolved: dict[str, str] = {}
     for artifact in manifest.artifacts:
         claimed = artifact.checksum.lower()
         claimed = claimed if claimed.startswith("sha256:") else f"sha256:{claimed}"
@@ -67,7 +69,9 @@ def _measured(
         faults.extend(examined.faults)
         found = examined.measured
         marks.append(f"{artifact.path}\0{found.size}\0{found.sha256}" if found else f"{artifact.path}\0-")
-    return tuple(faults), marks
+        if examined.real_path:
+            resolved[artifact.path] = examined.real_path
+    return tuple(faults), marks, resolved
 
 
 def _read(data: bytes, path: str) -> tuple[Manifest | None, tuple[Fault, ...]]:

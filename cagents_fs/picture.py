@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cagents_fs.core.graph import choose_mode, circular
+from cagents_fs.core.graph import choose_mode
 from cagents_fs.core.history import History
 from cagents_fs.core.index import Index, Record, Work, add_tasks
 from cagents_fs.errors import InvalidTree, NothingThere
@@ -70,6 +70,7 @@ def load_index(root: str, only: Iterable[str] | None = None) -> Index:
     for name in only if only is not None else tree.instructions(root):
         if tree.has_anything(root, name):
             index.works[name] = load(root, name).work
+    index.look_across()
     return index
 
 
@@ -82,10 +83,8 @@ def load(root: str, instruction: str) -> Loaded:
     whole, tasks = _definitions(folder, history, troubles)
     work = Work(instruction, whole, history)
     loaded = Loaded(work, lines, troubles=troubles)
-    add_tasks(work, tasks, circular({task.task_id: task.blocking() for task in tasks}))
-    edges = {t: [a for a in awaited if a in work.records] for t, awaited in work.edges.items()}
-    orderly = {t: awaited for t, awaited in edges.items() if t not in work.circular}
-    work.mode = str(history.intake["mode"]) if history.intake else whole.mode or choose_mode(whole.tier, orderly)
+    work.mode = str(history.intake["mode"]) if history.intake else whole.mode or choose_mode(whole.tier, {})
+    add_tasks(work, tasks)
     place(loaded, folder)
     return loaded
 
@@ -100,7 +99,7 @@ def place(loaded: Loaded, folder: str, now_s: float = 0.0) -> None:
                 places.setdefault(stem, []).append(listing.place)
             else:
                 loaded.strangers.append((listing.folder, stem))
-    for task_id in sorted(places, key=lambda t: work.history.ledger(t).moved_seq):
+    for task_id in sorted(places, key=lambda t: work.history.ledger(t).queued_seq or work.history.ledger(t).moved_seq):
         found = places[task_id]
         known = work.history.ledger(task_id).place
         first = known if known in found else min(found, key=lambda p: ORDER_OF_LIFE[state_of(p)])

@@ -70,7 +70,7 @@ def ready_command(root: str | None, as_json: bool) -> None:
     from cagents_fs.report.status import ready_rows
 
     tree = find(root)
-    rows = ready_rows(load_index(tree), load(tree).policy)
+    rows = ready_rows(load_index(tree), load(tree).policy, time.time())
     if as_json:
         emit({"tasks": rows})
         return
@@ -176,7 +176,7 @@ def explain_command(root: str | None, task: str, as_json: bool) -> None:
     work = index.works[instruction]
     record = record_named(work, task_id)
     lines = journal.read(os.path.join(tree, instruction, JOURNAL)).records
-    why = reasons(index, work, record, load_configuration(tree).policy, lines)
+    why = reasons(index, work, record, load_configuration(tree).policy, lines, time.time())
     told = story(task_id, lines)
     if as_json:
         data = {"instruction_id": instruction, "task_id": task_id, "state": record.place, "reasons": why, "story": told}

@@ -10,7 +10,8 @@ from cagents_fs import handing_in
 from cagents_fs.client.naming import resolve
 from cagents_fs.config import load as load_configuration
 from cagents_fs.core.index import Record, Work
-from cagents_fs.core.ordering import RANK
+from cagents_fs.core.inputs import inputs
+from cagents_fs.core.lanes import standing
 from cagents_fs.errors import CagentsError, NothingThere, StorageError, UsageError
 from cagents_fs.model.durations import seconds_of
 from cagents_fs.model.faults import Fault
@@ -20,7 +21,7 @@ from cagents_fs.model.lines import iso
 from cagents_fs.model.states import FINAL, State, place_of
 from cagents_fs.picture import load, load_index
 from cagents_fs.plans import workspace_of
-from cagents_fs.rules.admission import refusal
+from cagents_fs.rules.limits import refusal
 from cagents_fs.rules.verification import same_text
 from cagents_fs.store import journal
 from cagents_fs.store.beneath import Roots
@@ -39,6 +40,7 @@ class Claimed:
     path: str
     output_path: str
     attempt: int
+    inputs: list[dict[str, str | None]]  # the artifacts of others that it was to wait for
 
 
 def claim(root: str, agent: str, wanted: str | None = None) -> Claimed:
@@ -52,22 +54,27 @@ def claim(root: str, agent: str, wanted: str | None = None) -> Claimed:
     policy = load_configuration(root).policy
     index = load_index(root)
     queue = place_of(State.AGENTS, agent)
-    found = [(work, record) for work in index.works.values() for record in _queued(work, agent)]
+    found = [
+        (work, record) for work in index.works.values() if not work.history.paused for record in _queued(work, agent)
+    ]
     if only is not None:
         found = [(work, record) for work, record in found if (work.id, record.task.task_id) == only]
-    found.sort(key=lambda pair: (RANK[pair[1].task.priority], pair[1].ledger.moved_seq))
+    now_s = time.time()
+    index.urgencies(policy)
+    found.sort(key=lambda pair: (standing(pair[1], policy, now_s)[0], pair[1].ledger.queued_wall_s, pair[1].queued))
     held_up = None
     for work, record in found:
         with QueueLock(root, work.id):
             index.works[work.id] = load(root, work.id).work  # as it is now that nobody else claims or releases here
-            held_up = refusal(index, index.works[work.id], agent, policy)
+            index.look_across()
+            held_up = refusal(index, index.works[work.id], agent, policy, now_s)
             if held_up is not None:
                 continue
             task_id = record.task.task_id
             source = os.path.join(root, work.id, queue, f"{task_id}.yaml")
             target = os.path.join(root, work.id, State.IN_PROGRESS.value, f"{task_id}.yaml")
             if rename_noreplace(source, target) is Outcome.MOVED:
-                return _claimed(root, work, record, target)
+                return _claimed(root, work, record, target, inputs(index.works, work, record))
     if held_up is not None:
         raise NothingThere(f"{held_up}; claim again when one has ended", code="limit_reached")
     what = f"{wanted} is not in the queue of {agent}" if wanted else f"there is nothing to claim for {agent}"
@@ -78,7 +85,7 @@ def _queued(work: Work, agent: str) -> list[Record]:
     return [work.records[task_id] for task_id in work.at_agent.get(agent, ())]
 
 
-def _claimed(root: str, work: Work, record: Record, path: str) -> Claimed:
+def _claimed(root: str, work: Work, record: Record, path: str, given: list[dict[str, str | None]]) -> Claimed:
     output = os.path.join(root, work.id, "outputs/partial", record.task.task_id)
     os.makedirs(output, exist_ok=True)
     try:
@@ -86,7 +93,7 @@ def _claimed(root: str, work: Work, record: Record, path: str) -> Claimed:
             definition = parse_mapping(file.read()).value
     except (OSError, Unreadable):
         definition = record.task.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return Claimed(work.id, definition, path, output, record.ledger.attempt)
+    return Claimed(work.id, definition, path, output, record.ledger.attempt, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ def speaker(root: str, reference: str, agent: str | None, attempt: int | None) -
         attempt = int(text)
     if agent is None:
         record = load(root, instruction).work.records.get(task_id)
-        agent = (record.ledger.holder or record.task.assigned_agent) if record else None
+        agent = (record.ledger.holder or record.assigned) if record else None
     if agent is None or id_fault(agent):
         raise UsageError("nobody knows on whose behalf; name the agent with --agent")
     return Speaker(instruction, task_id, agent, attempt)

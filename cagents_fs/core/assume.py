@@ -3,9 +3,11 @@
 If doing it fails, the instruction is read again from the tree: there is no rolling back.
 """
 
-from cagents_fs.core.index import Index
+from cagents_fs.core.index import Index, Record, Work, add_edge
+from cagents_fs.core.lanes import IN_LANES
 from cagents_fs.model.actions import (
     Action,
+    Escalate,
     Make,
     Move,
     Note,
@@ -18,9 +20,12 @@ from cagents_fs.model.actions import (
     StopChecks,
     Undo,
 )
-from cagents_fs.model.lines import move_facts, note_facts
+from cagents_fs.model.files import Escalation
+from cagents_fs.model.lines import iso, move_facts, note_facts
 from cagents_fs.model.observations import Now
 from cagents_fs.model.states import NOT_STARTED, State, is_legal, state_of
+
+REARRANGING = frozenset({"dependency_added", "dependency_waived", "reassigned", "resumed"})
 
 
 def assume(index: Index, action: Action, now: Now) -> bool:
@@ -41,6 +46,10 @@ def assume(index: Index, action: Action, now: Now) -> bool:
         case Stop():
             index.works[action.instruction].records[action.task_id].running = False
             index.running -= 1
+        case Escalate():
+            work = index.works[action.instruction]
+            work.escalations[action.name] = Escalation.model_validate(action.fields)
+            work.seen_s[action.name] = now.s
         case Settle():
             index.works[action.instruction].requests.pop(action.name, None)
         case Phase():
@@ -72,9 +81,7 @@ def _checking(index: Index, action: RunChecks | StopChecks) -> None:
 def _moved(index: Index, action: Move | Recognise, now: Now) -> None:
     work = index.works[action.instruction]
     record = work.records[action.task_id]
-    work.history.ledger(action.task_id).move(move_facts(action))
-    if "intent" in action.facts:
-        work.history.intents.pop(action.facts["intent"], None)
+    work.history.apply({**move_facts(action), "time": iso(now.wall_s)})
     if isinstance(action, Move):
         work.put(record, action.target, now.s)
     else:
@@ -89,16 +96,32 @@ def _moved(index: Index, action: Move | Recognise, now: Now) -> None:
 
 def _noted(index: Index, action: Note, now: Now) -> None:
     work = index.works[action.instruction]
-    work.history.apply(note_facts(action))
+    work.history.apply({**note_facts(action), "time": iso(now.wall_s)})
     record = work.records.get(action.task_id or "")
     if record is None:
+        if action.event == "paused":
+            work.paused_at = work.arrivals
         return
-    if action.event == "stalled":
+    if action.event in REARRANGING:
+        _rearranged(work, record, action)
+    elif action.event == "stalled":
         record.stalled_s = now.s
     elif action.event == "revived":
         record.stalled_s = None
     elif action.event == "accepted":
         work.refresh(record)
+
+
+def _rearranged(work: Work, record: Record, action: Note) -> None:
+    """Whom it waits for, or who is to do it, is another now."""
+    work.touched[record.task.task_id] = None
+    if action.event == "dependency_added":
+        add_edge(work, record.task.task_id)
+        work.recount(record.task.task_id)
+    elif action.event == "dependency_waived":
+        work.recount(record.task.task_id)
+    elif record.state in IN_LANES:
+        work.lanes.enter(record)
 
 
 def coalesce(actions: list[Action]) -> list[Action]:

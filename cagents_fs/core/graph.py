@@ -36,6 +36,18 @@ def levels(edges: Edges) -> dict[str, int]:
     return level
 
 
+def below(edges: Edges, start: str) -> set[str]:
+    """Every task that `start` waits for, directly or through others."""
+    found: set[str] = set()
+    pending = [start]
+    while pending:
+        for awaited in edges.get(pending.pop(), ()):
+            if awaited not in found:
+                found.add(awaited)
+                pending.append(awaited)
+    return found
+
+
 def independence(edges: Edges) -> float:
     """1 − (longest chain − 1) / (n − 1), PROTOCOL section 7: 1 for tasks without edges, 0 for a chain."""
     if len(edges) < 2:
@@ -56,19 +68,27 @@ def choose_mode(tier: int | None, edges: Edges) -> str:
     return "swarm" if independence(edges) > 0.7 else "pipeline"
 
 
-def doomed(edges: Edges, children: Edges, lost: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def doomed(
+    edges: Edges,
+    children: Edges,
+    lost: Iterable[str],
+    lacking: Iterable[tuple[str, str]] = (),
+    waived: frozenset[tuple[str, str]] = frozenset(),
+) -> dict[str, tuple[str, ...]]:
     """Every task that can no longer start, with the lost tasks that it waits for, through any number of levels.
 
     `lost` are the tasks (or names of missing tasks) that will not be completed; they are not part of the answer,
-    unless they wait for another lost one.
+    unless they wait for another lost one. `lacking` are edges (who waits, for whom) that cannot be met although the
+    awaited one is completed; `waived` are edges that nobody waits for any more.
     """
     causes: dict[str, set[str]] = {}
-    for root in lost:
-        pending = list(children.get(root, ()))
+    starts = [(root, root, list(children.get(root, ()))) for root in lost]
+    for root, via, first in [*starts, *((awaited, awaited, [child]) for child, awaited in lacking)]:
+        pending = [(child, via) for child in first]
         while pending:
-            task = pending.pop()
-            known = causes.setdefault(task, set())
+            task, awaited = pending.pop()
+            known = causes.setdefault(task, set()) if (task, awaited) not in waived else {root}
             if root not in known:
                 known.add(root)
-                pending.extend(children.get(task, ()))
+                pending.extend((child, task) for child in children.get(task, ()))
     return {task: tuple(sorted(roots)) for task, roots in causes.items() if task in edges}

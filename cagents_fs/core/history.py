@@ -3,65 +3,41 @@
 So what is remembered is what the journal says, and nothing else: there is no second copy that a crash could part.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
+from cagents_fs.core.ledger import Ledger, Line, wall_s_of
 from cagents_fs.model.observations import Process
-from cagents_fs.model.states import State, folder_of, state_of
 
-Line = Mapping[str, Any]
+__all__ = ["Escalated", "History", "Ledger", "Line", "Outcomes"]
+
+
+MOST_FAILURES = 100  # in a row: a breaker that waits for more would never open
 
 
 @dataclass(slots=True)
-class Ledger:
-    """What the journal knows of one task."""
+class Escalated:
+    """What the journal knows of an escalation."""
 
-    digest: str | None = None  # of the definition taken in
-    moved_seq: int = 0  # of the line that brought it where it is
-    added: bool = False  # came after the plan, by a file in tasks/pending
-    place: str | None = None
-    came_from: str | None = None
-    attempt: int = 1
-    holder: str | None = None
-    retries: int = 0  # attempts that count against the budget
-    rejections: int = 0  # manifests rejected in this attempt
-    due_wall_s: float | None = None  # when the backoff is over, on the wall clock: it has to outlive us
-    accepted: str | None = None  # SHA-256 of the manifest
-    judged: tuple[str, str] | None = None  # manifest and evidence of the last verdict
-    refused: str | None = None  # the manifest that was answered without a verdict: stale, foreign, too late
-    checked_before: bool = False
-    by_runner: bool = False
-    process: Process | None = None
-    starts: int = 0
-    runs: int = 0  # processes of this attempt that came to their end by themselves
-    blocked_by: tuple[str, ...] = ()
-    skipped: bool = False
-    stalled: bool = False
-    alerted: bool = False  # that nobody claims it
-    reason: str = ""  # of the last move
+    severity: str
+    to: str
+    sender: str | None = None
+    task_id: str | None = None
+    attempt: int | None = None
+    level: int = 0  # how often it was raised
+    closed: str | None = None  # the action that answered it
 
-    def move(self, line: Line) -> None:
-        """Take over a `moved` line."""
-        target, attempt = line["to"], line.get("attempt") or self.attempt
-        if attempt != self.attempt:
-            self.rejections, self.judged, self.refused, self.starts, self.runs = 0, None, None, 0, 0
-            self.accepted = None
-        self.came_from, self.place, self.attempt = line.get("from"), target, attempt
-        self.reason = line.get("reason") or ""
-        self.moved_seq = line.get("seq", self.moved_seq)
-        self.retries = line.get("retries", self.retries)
-        self.skipped, self.stalled, self.alerted = bool(line.get("skip", False)), False, False
-        self.blocked_by = tuple(line.get("blocked_by", ()))
-        state = state_of(target)
-        if state is State.AGENTS:
-            self.holder, self.by_runner = folder_of(target), False
-        elif state is State.IN_PROGRESS:
-            self.holder = line.get("agent") or self.holder
-            self.by_runner = line.get("by") == "runner" or (self.by_runner and state_of(line["from"]) != State.AGENTS)
-        elif state is State.RETRY and line.get("due"):
-            self.due_wall_s = datetime.fromisoformat(line["due"]).timestamp()
+
+@dataclass(slots=True)
+class Outcomes:
+    """How an agent fared in this instruction, attempt by attempt."""
+
+    completed: int = 0
+    failed: int = 0
+    work_s: float = 0.0  # from claim to acceptance, of all completed tasks
+    failures: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_FAILURES))  # when, on the wall clock
+    success_wall_s: float = 0.0  # the last one
 
 
 @dataclass(slots=True)
@@ -77,6 +53,12 @@ class History:
     answered: set[str] = field(default_factory=set)
     intents: dict[int, Line] = field(default_factory=dict)  # intended and neither moved nor void
     quarantined: dict[str, str] = field(default_factory=dict)  # path -> why, as far as it was not mended
+    paused: bool = False
+    escalations: dict[str, Escalated] = field(default_factory=dict)
+    open_checkpoints: set[str] = field(default_factory=set)
+    breakers: dict[str, str] = field(default_factory=dict)  # agent -> closed, open, half_open, as it was told last
+    outcomes: dict[str, Outcomes] = field(default_factory=dict)  # of agents
+    alerts: dict[str, str] = field(default_factory=dict)  # what is the matter now: key -> why
 
     def ledger(self, task_id: str) -> Ledger:
         """The ledger of a task; a new one for a task that the journal does not know."""
@@ -104,7 +86,7 @@ class History:
             case "moved":
                 self.intents.pop(line.get("intent", -1), None)
                 if task_id:
-                    self.ledger(task_id).move(line)
+                    self._move(self.ledger(task_id), line)
             case "void":
                 self.intents.pop(line.get("intent", -1), None)
             case "intake_done":
@@ -117,8 +99,58 @@ class History:
                 self._answer(line)
             case "mended":
                 self.quarantined.pop(line["path"], None)
+            case "paused" | "resumed" if not task_id:
+                self.paused = line["event"] == "paused"
+            case "checkpoint_opened":
+                self.open_checkpoints.add(line["checkpoint"])
+            case "escalated" | "raised" | "escalation_answered":
+                self._escalation(line)
+            case "breaker":
+                self.breakers[line["agent"]] = line["state"]
+            case "alert" | "alert_over" if not task_id:
+                self._alert(line)
             case _ if task_id:
                 self._of_task(self.ledger(task_id), line)
+                if line["event"] == "accepted" and line.get("agent"):
+                    self._succeeded(self.ledger(task_id), line)
+
+    def _move(self, ledger: Ledger, line: Line) -> None:
+        ledger.move(line)
+        if line.get("failure") and line.get("agent"):
+            outcomes = self.outcomes.setdefault(line["agent"], Outcomes())
+            outcomes.failed += 1
+            outcomes.failures.append(wall_s_of(line))
+
+    def _succeeded(self, ledger: Ledger, line: Line) -> None:
+        outcomes = self.outcomes.setdefault(line["agent"], Outcomes())
+        at_s = wall_s_of(line)
+        outcomes.completed += 1
+        outcomes.work_s += max(0.0, at_s - (ledger.claimed_wall_s or at_s))
+        outcomes.success_wall_s = max(outcomes.success_wall_s, at_s)
+        outcomes.failures.clear()
+
+    def _escalation(self, line: Line) -> None:
+        name = line["escalation_id"]
+        known = self.escalations.get(name)
+        if line["event"] == "escalated":
+            self.escalations[name] = Escalated(
+                severity=line["severity"],
+                to=line["to"],
+                sender=line.get("agent"),
+                task_id=line.get("task_id"),
+                attempt=line.get("attempt"),
+            )
+        elif known is not None and line["event"] == "raised":
+            known.level, known.to = line["level"], line["to"]
+        elif known is not None:
+            known.closed = line["action"]
+
+    def _alert(self, line: Line) -> None:
+        key = f"{line.get('alert')}/{line.get('about') or line.get('agent') or ''}"
+        if line["event"] == "alert":
+            self.alerts[key] = line.get("reason") or ""
+        else:
+            self.alerts.pop(key, None)
 
     def _answer(self, line: Line) -> None:
         self.answered.add(line["key"])
@@ -137,9 +169,19 @@ class History:
             case "accepted":
                 ledger.accepted = line["manifest_sha256"]
                 ledger.judged = (line["manifest_sha256"], line.get("evidence_sha256", ""))
+                ledger.artifacts, ledger.quality = tuple(line.get("artifacts", ())), line.get("quality") or {}
             case "rejected" | "failed_attempt":
                 ledger.judged = (line["manifest_sha256"], line.get("evidence_sha256", ""))
                 ledger.rejections = line.get("rejections", ledger.rejections)
+                ledger.tell(line)
+            case "paused" | "resumed":
+                ledger.paused = line["event"] == "paused"
+            case "reassigned":
+                ledger.assigned = line["agent"]
+            case "dependency_added":
+                ledger.added_edges = tuple(dict.fromkeys((*ledger.added_edges, line["on"])))
+            case "dependency_waived":
+                ledger.waived |= frozenset(line["on"])
             case "alert":
                 ledger.alerted = True
             case "stalled" | "revived":

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable
 
 from cagents_fs.core.index import Index
-from cagents_fs.core.ordering import sort_key
+from cagents_fs.core.lanes import standing
 from cagents_fs.model.actions import Action, Move, Note, Phase, Recognise, WriteVerdict
 from cagents_fs.model.observations import Now
+from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import COUNTED_AS, FINAL, State, folder_of, state_of
 from cagents_fs.store import informing
 from cagents_fs.store.changes import LostRace, Renames
@@ -28,9 +29,9 @@ OVER = ("complete", "failed", "cancelled")
 class Derived:
     """What still has to be written."""
 
-    def __init__(self, root: str, durable: Callable[[], bool]) -> None:
+    def __init__(self, root: str, policy: Callable[[], Policy]) -> None:
         """Nothing has happened yet."""
-        self._root, self._durable = root, durable
+        self._root, self._policy = root, policy
         self._queues: dict[tuple[str, str], None] = {}
         self._queues_at_s = 0.0
         self._verdicts: deque[WriteVerdict] = deque()
@@ -78,7 +79,7 @@ class Derived:
         if self._queues and now.s >= self._queues_at_s:
             self._queues_at_s = now.s + EVERY_S
             for instruction, agent in self._queues:
-                self._safely(lambda i=instruction, a=agent: self._queue(index, i, a))  # type: ignore[misc]
+                self._safely(lambda i=instruction, a=agent: self._queue(index, i, a, now))  # type: ignore[misc]
             self._queues.clear()
         while self.busy and time.monotonic() - begun_s < STEP_S:
             if self._verdicts:
@@ -104,14 +105,16 @@ class Derived:
         except (OSError, LostRace, UnicodeError, ValueError) as error:
             log.warning("a derived file could not be written: %s", error, extra={"event": "skipped"})
 
-    def _queue(self, index: Index, instruction: str, agent: str) -> None:
+    def _queue(self, index: Index, instruction: str, agent: str, now: Now) -> None:
         """`queue.yaml` lists an agent's tasks, best first."""
         work = index.works.get(instruction)
         folder = os.path.join(self._root, instruction, State.AGENTS.value, agent)
         if work is None or not os.path.isdir(folder):
             return
         records = [work.records[task_id] for task_id in work.at_agent.get(agent, ())]
-        records.sort(key=lambda record: sort_key(record.task.priority, record.arrived))
+        policy = self._policy()
+        index.urgencies(policy)
+        records.sort(key=lambda record: standing(record, policy, now.wall_s))
         tasks = [{"task_id": record.task.task_id, "priority": record.task.priority} for record in records]
         put(os.path.join(folder, "queue.yaml"), dump({"agent": agent, "tasks": tasks}).encode(), durable=False)
 
@@ -120,5 +123,7 @@ class Derived:
         work = index.works.get(instruction)
         record = work.records.get(task_id) if work else None
         if record is not None and record.settled and record.state in FINAL:
-            renames = Renames(self._root, instruction, lambda _: None, durable=self._durable())
+            renames = Renames(
+                self._root, instruction, lambda _: None, durable=self._policy().durability == "power_loss"
+            )
             renames.edit(record.place or "", task_id, {"status": COUNTED_AS[record.state]})

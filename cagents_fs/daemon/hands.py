@@ -16,7 +16,7 @@ from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State
-from cagents_fs.rules.admission import type_of
+from cagents_fs.rules.limits import type_of
 from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive, log_tail
 from cagents_fs.runner.prompts import Surroundings, command_line, mark, prompt_text, variables
 from cagents_fs.store import informing

@@ -7,7 +7,7 @@ Nothing is released before the last; a task that has a `taken_in` line is never 
 import os
 from typing import Any
 
-from cagents_fs.core.graph import choose_mode, circular
+from cagents_fs.core.graph import choose_mode
 from cagents_fs.core.index import Work, add_tasks
 from cagents_fs.model.files import Task
 from cagents_fs.model.layout import INSTRUCTION_FOLDERS, PLAN
@@ -16,7 +16,7 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, place_of
 from cagents_fs.plans import Judged
-from cagents_fs.rules.admission import instances
+from cagents_fs.rules.limits import instances
 from cagents_fs.store import definitions
 from cagents_fs.store.changes import task_text
 from cagents_fs.store.commit import Committer
@@ -127,8 +127,7 @@ def take_in_task(
     committer.note(work.id, lines)
     for line in lines:
         work.history.apply(line)
-    edges = {**work.edges, task.task_id: task.blocking()}
-    add_tasks(work, [task], circular(edges))
+    add_tasks(work, [task])
     _appear(work, [task.task_id], now)
 
 

@@ -52,7 +52,7 @@ class Loop:
         """Nothing happens before the first turn."""
         self.index, self.eyes, self.hands, self.committer = index, eyes, hands, committer
         self.checking, self.clock, self.policy = checking, clock, policy
-        self.derived = Derived(committer.root, lambda: policy().durability == "power_loss")
+        self.derived = Derived(committer.root, policy)
         self.trouble = Trouble()
         self.failures = 0  # turns in a row that failed by a fault of ours
         self.wake_s = 0.0
@@ -163,6 +163,7 @@ class Loop:
         for _ in range(MOST_PASSES):
             quiet = True
             wakes = [now.s + 3600.0]
+            self.index.look_across()
             for rule in reconcile.RULES:
                 for action in list(rule(self.index, self.policy(), now)):
                     if isinstance(action, Wake):

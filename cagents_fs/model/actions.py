@@ -112,6 +112,24 @@ class WriteVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Escalate:
+    """Write an escalation of the daemon's own. `name` is its id: the same trouble is the same file."""
+
+    instruction: str
+    name: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """Write a file that tells others what the journal says: an opened checkpoint."""
+
+    instruction: str
+    path: str  # relative to the instruction
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeepCopy:
     """Copy a file into the instruction's quarantine, with the reason."""
 
@@ -192,6 +210,8 @@ Action = (
     | Make
     | Tell
     | WriteVerdict
+    | Escalate
+    | Publish
     | KeepCopy
     | RunChecks
     | StopChecks

@@ -40,7 +40,7 @@ def _moment(value: object) -> object:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
     """A lone text where a list belongs is a mistake that would be read letter by letter."""
     if isinstance(value, str):
         raise ValueError(f"expected a list, found a text; write it as a list: [{value}]")
@@ -52,7 +52,7 @@ Said = Annotated[str, BeforeValidator(as_text), StringConstraints(min_length=1, 
 Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
 Number = Annotated[float, BeforeValidator(_number, json_schema_input_type=float), Field(allow_inf_nan=False)]
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=str)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(listed)]
 Digest = Annotated[str, BeforeValidator(as_text), StringConstraints(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
 Priority = Literal["critical", "high", "normal", "low"]
 Mode = Literal["sequential", "pipeline", "swarm", "mesh"]

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from cagents_fs.model.durations import Duration
-from cagents_fs.model.fields import Digest, Mode, Moment, Number, Priority, Said, Text, Texts, Whole
+from cagents_fs.model.fields import Digest, Mode, Moment, Number, Priority, Said, Text, Texts, Whole, listed
 from cagents_fs.model.ids import Id
 from cagents_fs.model.parts import Criteria, Dependencies, Record, long_form
+
+Stage = Annotated[Annotated[Whole, Field(ge=0, le=100_000)] | Id, Field(union_mode="left_to_right")]
 
 
 class Task(Record):
@@ -38,6 +40,7 @@ class Task(Record):
     attempt: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1
     output_path: Text | None = None
     tags: Texts = ()
+    stage: Stage | None = None  # of a pipeline, where its waves are not meant
 
     def blocking(self) -> tuple[str, ...]:
         """The tasks that have to be completed before this one may start: hard and data, each once, in order."""
@@ -57,6 +60,7 @@ class Instruction(Record):
     acceptance_criteria: Criteria = ()
     owner: Text | None = None
     tags: Texts = ()
+    stages: Annotated[tuple[Id, ...], BeforeValidator(listed)] = ()  # the names of a pipeline's stages, in order
 
 
 class Plan(Instruction):
@@ -168,24 +172,39 @@ class Response(Record):
     timestamp: Moment | None = None
     decision: Text | None = None
     note: Text | None = None
+    agent: Id | None = None  # who gets it, where the action is `reassign`
 
 
 class Request(Record):
-    """What a person asks of the daemon. `rescue` names no task: it takes up all that failed or was cancelled."""
+    """What a person asks of the daemon. Without a task, `rescue`, `pause` and `resume` are about the instruction."""
 
-    action: Literal["cancel", "retry", "rescue", "pause", "resume", "reassign"]
+    action: Literal["cancel", "retry", "rescue", "pause", "resume", "reassign", "add_dependency"]
     task_id: Id | None = None
     from_: Text | None = Field(default=None, alias="from")
     timestamp: Moment | None = None
     reason: Text | None = None
     skip: bool = False
-    agent: Id | None = None
+    agent: Id | None = None  # who gets it, where the action is `reassign`
+    on: Said | None = None  # whom it is to wait for, where the action is `add_dependency`
 
     @model_validator(mode="after")
-    def _names_its_task(self) -> "Request":
-        if self.task_id is None and self.action in ("cancel", "retry", "reassign"):
+    def _is_whole(self) -> "Request":
+        if self.task_id is None and self.action in ("cancel", "retry", "reassign", "add_dependency"):
             raise ValueError(f"task_id: missing; `{self.action}` is about one task")
+        if self.agent is None and self.action == "reassign":
+            raise ValueError("agent: missing; `reassign` says who gets the task")
+        if self.on is None and self.action == "add_dependency":
+            raise ValueError("on: missing; `add_dependency` says which task is to be waited for")
         return self
+
+
+class Arrival(Record):
+    """A task has come to a checkpoint. The file may as well be empty: its name says who, its folder says where."""
+
+    task_id: Id | None = None
+    attempt: Annotated[Whole, Field(ge=1)] = 1
+    agent_name: Text | None = None
+    timestamp: Moment | None = None
 
 
 class Message(Record):
@@ -223,5 +242,6 @@ KINDS: Mapping[str, type[Record]] = {
     "escalation": Escalation,
     "response": Response,
     "request": Request,
+    "arrival": Arrival,
     "message": Message,
 }

@@ -1,7 +1,7 @@
 """What the eyes report to the index: values, never exceptions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.files import Manifest
@@ -28,6 +28,7 @@ class ManifestSeen:
     artifact_faults: tuple[Fault, ...] = ()
     unresolved: frozenset[str] = frozenset()  # evidence texts that are paths to nowhere
     text: str = ""  # the manifest as the journal keeps it
+    resolved: Mapping[str, str] = field(default_factory=dict)  # artifact path -> where it lies, without links
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MODES = ("sequential", "pipeline", "swarm", "mesh")
+BALANCES = ("least_loaded", "shortest_queue", "fastest_completion", "skill_match")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,12 @@ class AgentType:
     slots: int = 1
     instances: int = 1
     silence_s: float = 600.0  # how long a process may say nothing before it counts as stalled
+    skills: tuple[str, ...] = ()
+
+    @property
+    def runs_commands(self) -> bool:
+        """Whether a task brings its own command: then a failure says nothing of the agent."""
+        return any("{command}" in part for part in self.command)
 
 
 SHELL = AgentType(name="shell", command=("sh", "-c", "{command}"), slots=50, silence_s=1800.0)
@@ -48,8 +55,14 @@ class Policy:
     mesh_max: int = 30
     max_global_agents: int = 100
     max_agents_per_instruction: int = 50
+    max_concurrent_instructions: int = 10
     # queues and leases
     max_queue_depth: int = 10
+    alert_queue_depth: int = 10  # an agent's queue and its share of the domain's together; above it is an alert
+    balance: str = "least_loaded"  # one of BALANCES
+    ageing: bool = True
+    ageing_every_s: float = 14400.0  # in the queues, for one level of priority up
+    urgency: bool = True  # a task is as urgent as the most urgent one that waits for it
     agent_slots: Mapping[str, int] = field(default_factory=lambda: dict(AGENT_SLOTS))  # absent: as many as the mode
     claim_timeout_s: float = 300.0
     heartbeat_interval_s: float = 120.0
@@ -64,6 +77,14 @@ class Policy:
     backoff_jitter: bool = True
     never_retry: tuple[str, ...] = ("invalid_task_definition", "insufficient_permissions", "agent_not_found")
     max_rework: int = 3
+    breaker: bool = True
+    breaker_failures: int = 5  # in a row
+    breaker_open_s: float = 300.0
+    breaker_trials: int = 2  # tasks at a time while it is half open
+    # escalations and delegation
+    response_s: float = 900.0  # where an escalation says nothing of its SLA
+    escalate_blocked_s: float = 900.0  # an agent that says `blocked` for so long is escalated
+    max_depth: int = 4  # of parents
     # quality gates
     minimum_test_coverage: float = 0.8
     minimum_code_review_score: float = 70.0

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from cagents_fs.core.index import Index, Record, Work
-from cagents_fs.core.ordering import RANK
+from cagents_fs.core.lanes import standing
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import COUNTED_AS, COUNTS, State
-from cagents_fs.rules.admission import refusal, type_of
+from cagents_fs.rules.limits import refusal, type_of
 
 
 def instruction_status(work: Work) -> dict[str, Any]:
@@ -53,17 +53,18 @@ def task_row(work: Work, record: Record) -> dict[str, Any]:
     }
 
 
-def ready_rows(index: Index, policy: Policy) -> list[dict[str, Any]]:
+def ready_rows(index: Index, policy: Policy, wall_s: float) -> list[dict[str, Any]]:
     """The tasks that somebody could take up now, best first."""
     found = [(work, record) for work in index.works.values() for record in _ready(work)]
-    found.sort(key=lambda pair: (RANK[pair[1].task.priority], pair[1].ledger.moved_seq))
+    index.urgencies(policy)
+    found.sort(key=lambda pair: (standing(pair[1], policy, wall_s)[0], pair[1].ledger.queued_wall_s, pair[1].queued))
     rows = []
     for work, record in found:
         agent = record.ledger.holder or record.task.assigned_agent or policy.default_agent
         row = task_row(work, record)
         row["agent"] = agent
         row["agent_type"] = type_of(agent, policy)
-        row["held_up_by"] = refusal(index, work, agent, policy)
+        row["held_up_by"] = refusal(index, work, agent, policy, wall_s)
         rows.append(row)
     return rows
 

@@ -6,7 +6,7 @@ from typing import Any
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, folder_of
-from cagents_fs.rules.admission import refusal
+from cagents_fs.rules.limits import refusal
 
 TOLD = frozenset(
     {
@@ -25,12 +25,14 @@ TOLD = frozenset(
 )
 
 
-def reasons(index: Index, work: Work, record: Record, policy: Policy, lines: Iterable[Mapping[str, Any]]) -> list[str]:
+def reasons(
+    index: Index, work: Work, record: Record, policy: Policy, lines: Iterable[Mapping[str, Any]], wall_s: float
+) -> list[str]:
     """Sentences that name the tasks, agents and times concerned; the most important first."""
     task_id = record.task.task_id
     told = [line for line in lines if line.get("task_id") == task_id]
     last = next((line for line in reversed(told) if line["event"] == "moved"), None)
-    found = list(_now(index, work, record, policy))
+    found = list(_now(index, work, record, policy, wall_s))
     if last is not None:
         found.append(f"{last['time']}: {last['reason']}")
     verdict = next((line for line in reversed(told) if line["event"] in ("accepted", "rejected")), None)
@@ -39,7 +41,7 @@ def reasons(index: Index, work: Work, record: Record, policy: Policy, lines: Ite
     return found
 
 
-def _now(index: Index, work: Work, record: Record, policy: Policy) -> Iterator[str]:
+def _now(index: Index, work: Work, record: Record, policy: Policy, wall_s: float) -> Iterator[str]:
     task_id, ledger = record.task.task_id, record.ledger
     match record.state:
         case None:
@@ -54,7 +56,7 @@ def _now(index: Index, work: Work, record: Record, policy: Policy) -> Iterator[s
         case State.AGENTS:
             agent = folder_of(record.place or "") or ""
             yield f"it is ready and waits in the queue of {agent} for {agent} to claim it"
-            if held := refusal(index, work, agent, policy):
+            if held := refusal(index, work, agent, policy, wall_s):
                 yield held
         case State.IN_PROGRESS:
             yield f"{ledger.holder} works on it, attempt {ledger.attempt}"

@@ -1,146 +1,149 @@
-"""How many at once, and who takes it? Limits of modes, agents and queues; release into agents' queues."""
+"""What may be released now? Global queue, domain queue, agent's queue; what does not fit waits, in its order."""
 
 from collections.abc import Iterator
-from heapq import merge
-from itertools import chain
 
 from cagents_fs.core.index import Index, Record, Work
-from cagents_fs.core.ordering import sort_key
+from cagents_fs.core.inputs import inputs
 from cagents_fs.model.actions import Action, Move, RunChecks, Tell
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, place_of
+from cagents_fs.rules.limits import admitted
+from cagents_fs.rules.placement import Placement
 
 
-def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
-    """Which claims go too far, and which tasks may be released?"""
+def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
+    """Which tasks are released, to whom, and which wait in their domain?"""
+    may_release = admitted(index, policy)
     for work in index.works.values():
         if work.history.intake is None:
             continue
-        yield from _put_back(index, work, policy)
-        if work.in_state[State.GLOBAL] or work.in_state[State.DOMAINS]:
-            yield from _release(index, work, policy)
+        yield from _recalled(work)
+        if work.id in may_release and (work.in_state[State.GLOBAL] or work.in_state[State.DOMAINS]):
+            yield from _release(index, work, policy, now)
 
 
-def instances(agent: str, policy: Policy) -> tuple[str, ...]:
-    """The agents of a type: the first bears the type's name, further ones -2, -3 …"""
-    kind = policy.agents.get(agent)
-    return (agent, *(f"{agent}-{n}" for n in range(2, (kind.instances if kind else 1) + 1)))
+def _recalled(work: Work) -> Iterator[Action]:
+    """What was paused, or given to somebody else, leaves the queue of its agent for that of its domain."""
+    for task_id in tuple(work.touched):
+        record = work.records.get(task_id)
+        if record is None or record.state is not State.AGENTS or not record.settled:
+            continue
+        if record.ledger.paused:
+            yield _to_domain(work, record, "paused")
+        elif record.ledger.assigned and not _is_of(record.ledger.holder or "", record.ledger.assigned):
+            yield _to_domain(work, record, f"given to {record.ledger.assigned}")
 
 
-def type_of(agent: str, policy: Policy) -> str:
-    """The type of an agent: `claude` for `claude-2`, where `claude` has that many instances."""
-    head, _, number = agent.rpartition("-")
-    kind = policy.agents.get(head)
-    return head if kind and number.isdigit() and 2 <= int(number) <= kind.instances else agent
+def _is_of(agent: str, assigned: str) -> bool:
+    """Whether an agent is the assigned one or an instance of that type."""
+    return agent == assigned or agent.rpartition("-")[0] == assigned
 
 
-def slots(work: Work, agent: str, policy: Policy) -> int:
-    """How many tasks this agent may have in progress: `max_concurrent` replaces it, upward too."""
-    if work.instruction.max_concurrent:
-        return work.instruction.max_concurrent
-    kind = type_of(agent, policy)
-    described = policy.agents[kind].slots if kind in policy.agents else policy.agent_slots.get(kind)
-    return described if described is not None else policy.mode_limit(work.mode)
+def _release(index: Index, work: Work, policy: Policy, now: Now) -> Iterator[Action]:
+    index.urgencies(policy)
+    desk = Placement(index, work, policy, now.wall_s)
+    if work.mode == "sequential":
+        yield from _one_by_one(index, work, desk)
+        return
+    for assigned in work.lanes.agents():
+        for record in work.lanes.best(assigned, policy, now.wall_s):
+            if not record.settled or held_up(work, record, desk):
+                yield from _check_before(work, record, policy)
+                continue
+            agent = desk.choose(record)
+            if agent is not None:
+                yield from _released(index, work, record, agent, desk)
+            elif policy.balance != "skill_match":
+                break  # nobody of this type has room: those behind it have none either
+    yield from _overflow(work, desk)
 
 
-def refusal(index: Index, work: Work, agent: str, policy: Policy) -> str | None:
-    """Why this agent may claim nothing more here; None if it may."""
-    running, limit = len(work.in_state[State.IN_PROGRESS]), work.limit(policy.mode_limit)
-    if running >= limit:
-        return f"{running} of {limit} tasks are in progress, which is the limit of {work.mode} mode in {work.id}"
-    busy = index.at_work(agent)
-    if busy >= slots(work, agent, policy):
-        return f"{agent} has {busy} tasks in progress, as many as it has slots"
-    here, everywhere = index.agents_at_work(work), index.agents_at_work()
-    if agent not in here and len(here) >= policy.max_agents_per_instruction:
-        return f"{len(here)} agents are at work in {work.id}, as many as may be (max_agents_per_instruction)"
-    if agent not in everywhere and len(everywhere) >= policy.max_global_agents:
-        return f"{len(everywhere)} agents are at work in the tree, as many as may be (max_global_agents)"
+def _one_by_one(index: Index, work: Work, desk: Placement) -> Iterator[Action]:
+    """One after another, of all agents together the best first; the others stay in the global queue."""
+    policy, limit = desk.policy, work.limit(desk.policy.mode_limit)
+    out = len(work.in_state[State.AGENTS]) + work.active()
+    for record in work.lanes.best_of_all(policy, desk.wall_s):
+        if not record.settled or held_up(work, record, desk):
+            yield from _check_before(work, record, policy)
+            continue
+        if out >= limit:
+            return
+        agent = desk.choose(record)
+        if agent is not None:
+            out += 1
+            yield from _released(index, work, record, agent, desk)
+
+
+def _overflow(work: Work, desk: Placement) -> Iterator[Action]:
+    """What nothing holds up but the room in the queues of its agents waits in the queue of its domain."""
+    for task_id in work.in_state[State.GLOBAL]:
+        record = work.records[task_id]
+        if task_id in desk.placed or not record.settled:
+            continue
+        if not desk.has_room(record) and not held_up(work, record, desk):
+            yield _to_domain(work, record, f"no room in the queue of {' or '.join(desk.candidates(record))}")
+
+
+def held_up(work: Work, record: Record, desk: Placement) -> str | None:
+    """Why a task that waits for nobody is not released, its agents' room aside; None where nothing holds it up."""
+    task_id = record.task.task_id
+    if record.ledger.paused:
+        return f"it is paused; `cagents-fs resume {work.id}/{task_id}` lets it go on"
+    if _before(record, desk.policy):
+        return "its checks are run once before anybody begins, to see them fail"
+    if work.mode == "pipeline" and work.level[task_id] > work.open_level():
+        return f"it is of stage {work.level[task_id] + 1}, and stage {work.open_level() + 1} is not done"
+    if (soft := _softly_awaited(desk.index, work, record)) and not desk.idle(record):
+        return f"it would rather wait for {', '.join(soft)}, and no slot is idle"
     return None
 
 
-def _put_back(index: Index, work: Work, policy: Policy) -> Iterator[Action]:
-    """Claims over the limit that were seen in this life and show no work yet go back, the latest first."""
-    running = work.in_state[State.IN_PROGRESS]
-    over = len(running) - work.limit(policy.mode_limit)
-    per_agent: dict[str, int] = {}
-    for task_id in reversed(tuple(running)):
-        record = work.records[task_id]
-        holder = record.ledger.holder
-        if not holder or not record.settled:
-            continue
-        if holder not in per_agent:
-            per_agent[holder] = index.at_work(holder) - slots(work, holder, policy)
-        if (over <= 0 and per_agent[holder] <= 0) or not _untouched_claim(record):
-            continue
-        limit = f"the limit of {work.mode} mode ({work.limit(policy.mode_limit)} at once)"
-        if over <= 0:
-            limit = f"the slots of {holder} ({slots(work, holder, policy)})"
-        over, per_agent[holder] = over - 1, per_agent[holder] - 1
-        reason = f"claimed over {limit}; put back"
-        yield Move(
-            instruction=work.id,
-            task_id=task_id,
-            source=State.IN_PROGRESS.value,
-            target=place_of(State.AGENTS, holder),
-            reason=reason,
-            attempt=record.ledger.attempt,
-            agent=holder,
-        )
-        key = f"put_back/{work.id}/{task_id}/{record.arrived}"
-        text = f"{task_id} is back in your queue: {reason}. Claim it when another one has ended."
-        yield Tell(to=holder, type="error", text=text, key=key, instruction=work.id, task_id=task_id)
+def _softly_awaited(index: Index, work: Work, record: Record) -> list[str]:
+    """The soft predecessors of a task that somebody works on now."""
+    found = []
+    for dependency in record.task.dependencies.soft_dependencies:
+        instruction, _, task_id = dependency.task_id.rpartition(":")
+        other = index.works.get(instruction) if instruction else work
+        awaited = other.records.get(task_id) if other else None
+        if awaited is not None and awaited.state in (State.IN_PROGRESS, State.UNDER_REVIEW):
+            found.append(dependency.task_id)
+    return found
 
 
-def _untouched_claim(record: Record) -> bool:
-    return record.claim_seen and not record.ledger.by_runner and record.signs == 0 and record.manifest is None
-
-
-def _release(index: Index, work: Work, policy: Policy) -> Iterator[Action]:
-    open_level = work.open_level() if work.mode == "pipeline" else None
-    one_by_one = work.limit(policy.mode_limit) if work.mode == "sequential" else None
-    out = len(work.in_state[State.AGENTS]) + len(work.in_state[State.IN_PROGRESS])
-    depth: dict[str, int] = {}
-    for record in _in_order(work, all_together=one_by_one is not None):
-        if not record.settled or (open_level is not None and work.level[record.task.task_id] > open_level):
-            continue
-        if _before(record, policy):
-            yield from _check_before(work, record)
-            continue
-        if one_by_one is not None and out >= one_by_one:
-            return
-        agent = _least_loaded(index, work, record, policy, depth)
-        if agent is None:
-            continue
-        depth[agent], out = depth[agent] + 1, out + 1
-        count = len(instances(record.task.assigned_agent or policy.default_agent, policy))
-        yield Move(
+def _released(index: Index, work: Work, record: Record, agent: str, desk: Placement) -> Iterator[Action]:
+    count = len(desk.candidates(record))
+    yield Move(
+        instruction=work.id,
+        task_id=record.task.task_id,
+        source=record.place or "",
+        target=place_of(State.AGENTS, agent),
+        reason=f"released to {agent}" + (f", {desk.policy.balance} of {count}" if count > 1 else ""),
+        attempt=record.ledger.attempt,
+        agent=agent,
+    )
+    given = inputs(index.works, work, record)
+    if given:
+        listed = "\n".join(f"- {i['artifact_path']} of {i['task_id']}: {i['path']} ({i['checksum']})" for i in given)
+        yield Tell(
+            to=agent,
+            type="dependency_satisfied",
+            text=f"What {record.task.task_id} needs is there, verified:\n{listed}",
+            key=f"inputs/{work.id}/{record.task.task_id}/{record.ledger.attempt}/{listed}",
             instruction=work.id,
             task_id=record.task.task_id,
-            source=record.place or "",
-            target=place_of(State.AGENTS, agent),
-            reason=f"released to {agent}" + (f", least loaded of {count}" if count > 1 else ""),
-            attempt=record.ledger.attempt,
-            agent=agent,
         )
 
 
-def _in_order(work: Work, *, all_together: bool) -> Iterator[Record]:
-    """The tasks that could be released, best first: of each agent, or, one after another, of all of them together."""
-    queues = [work.best(assigned) for assigned in tuple(work.heaps)]
-    if all_together:
-        return merge(*queues, key=lambda record: sort_key(record.task.priority, record.arrived))
-    return chain.from_iterable(queues)
-
-
-def _least_loaded(index: Index, work: Work, record: Record, policy: Policy, depth: dict[str, int]) -> str | None:
-    """The agent of its type, with room in its queue, that has the least to do; `depth` counts this turn's releases."""
-    agents = instances(record.task.assigned_agent or policy.default_agent, policy)
-    for agent in agents:
-        depth.setdefault(agent, index.queued_for(work, agent))
-    with_room = [agent for agent in agents if depth[agent] < policy.max_queue_depth]
-    return min(with_room, key=lambda agent: index.at_work(agent) + depth[agent], default=None)
+def _to_domain(work: Work, record: Record, reason: str) -> Move:
+    return Move(
+        instruction=work.id,
+        task_id=record.task.task_id,
+        source=record.place or "",
+        target=place_of(State.DOMAINS, record.task.domain or work.instruction.domain),
+        reason=reason,
+        attempt=record.ledger.attempt,
+    )
 
 
 def _before(record: Record, policy: Policy) -> bool:
@@ -152,8 +155,8 @@ def _before(record: Record, policy: Policy) -> bool:
     return any(criterion.check and criterion.must_fail_before for criterion in record.task.acceptance_criteria)
 
 
-def _check_before(work: Work, record: Record) -> Iterator[Action]:
-    if record.checking is None:
+def _check_before(work: Work, record: Record, policy: Policy) -> Iterator[Action]:
+    if record.settled and record.checking is None and _before(record, policy):
         yield RunChecks(
             instruction=work.id,
             task_id=record.task.task_id,

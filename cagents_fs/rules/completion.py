@@ -103,6 +103,8 @@ def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: 
         if manifest is not None and manifest.status == "completed":
             yield move(work, record, State.UNDER_REVIEW, "late work: a manifest of the last attempt arrived")
         return
+    if manifest is not None and work.open_children(task_id):
+        return  # a parent is judged when all its children are done (rules/parents.py)
     if manifest is not None and proven_criteria(record, policy):
         yield move(work, record, State.UNDER_REVIEW, "a manifest is there; its checks run")
         return

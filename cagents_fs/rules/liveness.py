@@ -25,7 +25,7 @@ def lease_s(record: Record, policy: Policy) -> float:
     A promise of silence stretches it, up to the longest that a task may take.
     """
     own_s = policy.lease_s
-    if record.ledger.by_runner and (kind := policy.agent_type(record.task.assigned_agent)):
+    if record.ledger.by_runner and (kind := policy.agent_type(record.assigned)):
         own_s = kind.silence_s
     return max(own_s, min(record.promised_s, policy.max_task_duration_s))
 

@@ -7,10 +7,12 @@
 5. liveness      who has gone quiet?
 6. retries       again, when, or never?
 7. dependencies  what may start now, and what can start no more?
-8. admission     how many at once, and who takes it?
-9. staffing      which tasks do our own agents take up?
-10. unclaimed    what does nobody claim?
-11. phases       how far is the whole?
+8. breaker       who fails too often?
+9. over_limit    which claims go too far?
+10. admission    what may be released now, and to whom?
+11. staffing     which tasks do our own agents take up?
+12. unclaimed    what does nobody claim?
+13. phases       how far is the whole?
 """
 
 from collections.abc import Callable, Iterator
@@ -21,10 +23,12 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.rules import (
     admission,
+    breaker,
     completion,
     dependencies,
     foreign,
     liveness,
+    over_limit,
     phases,
     recovery,
     requests,
@@ -43,6 +47,8 @@ RULES: tuple[Rule, ...] = (
     liveness.decide,
     retries.decide,
     dependencies.decide,
+    breaker.decide,
+    over_limit.decide,
     admission.decide,
     staffing.decide,
     unclaimed.decide,

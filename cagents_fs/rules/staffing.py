@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from cagents_fs.core.index import Index, Record, Work
-from cagents_fs.core.ordering import sort_key
+from cagents_fs.core.lanes import standing
 from cagents_fs.model.actions import Action, Move, Start, Stop
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State, place_of
-from cagents_fs.rules.admission import slots, type_of
+from cagents_fs.rules import breaker
+from cagents_fs.rules.limits import slots, type_of
 from cagents_fs.rules.retries import after_failure
 
 
@@ -19,17 +20,23 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
         yield from _stop(work)
         if index.hands and index.staffed_only in (None, work.id) and work.history.intake is not None:
             yield from _start(work, policy, now)
-            yield from _claims(work, policy, tally)
+            yield from _claims(work, policy, tally, now)
 
 
 def _taken(index: Index) -> int:
-    """How many processes there are, and will be for what is claimed already."""
+    """How many processes there are that wait for nobody, and will be for what is claimed already."""
     coming = sum(
         work.records[task_id].ledger.by_runner and not work.records[task_id].running
         for work in index.works.values()
         for task_id in work.in_state[State.IN_PROGRESS]
     )
-    return index.running + coming
+    waiting = sum(
+        work.records[task_id].running and work.waits(work.records[task_id]) is not None
+        for work in index.works.values()
+        if work.meetings or work.offspring
+        for task_id in work.in_state[State.IN_PROGRESS]
+    )
+    return index.running + coming - waiting
 
 
 def _stop(work: Work) -> Iterator[Action]:
@@ -46,7 +53,7 @@ def _stop(work: Work) -> Iterator[Action]:
 def _start(work: Work, policy: Policy, now: Now) -> Iterator[Action]:
     for task_id in tuple(work.in_state[State.IN_PROGRESS]):
         record = work.records[task_id]
-        if record.running or not record.settled or not record.ledger.by_runner or _waits_for_verdict(record):
+        if record.running or not record.settled or not record.ledger.by_runner or _waits_for_verdict(work, record):
             continue
         kind = policy.agent_type(type_of(record.ledger.holder or "", policy))
         if kind is None or _lacks_command(kind, record):
@@ -67,8 +74,10 @@ def _start(work: Work, policy: Policy, now: Now) -> Iterator[Action]:
         )
 
 
-def _waits_for_verdict(record: Record) -> bool:
+def _waits_for_verdict(work: Work, record: Record) -> bool:
     seen = record.manifest
+    if record.waits_for_children and work.open_children(record.task.task_id):
+        return True
     if record.manifest_coming:
         return True
     if seen is not None and (seen.sha256 == record.ledger.refused or _is_partial(seen)):
@@ -84,10 +93,14 @@ def _lacks_command(kind: AgentType, record: Record) -> bool:
     return record.task.command is None and any("{command}" in part for part in kind.command)
 
 
-def _claims(work: Work, policy: Policy, tally: "Tally") -> Iterator[Action]:
+def _claims(work: Work, policy: Policy, tally: "Tally", now: Now) -> Iterator[Action]:
+    if work.history.paused:
+        return
+    tally.index.urgencies(policy)
     for agent, members in work.at_agent.items():
-        queue = sorted(members, key=lambda t: sort_key(work.records[t].task.priority, work.records[t].arrived))
-        for task_id in queue:
+        if breaker.state_for(tally.index, agent, policy, now.wall_s) == breaker.OPEN:
+            continue
+        for task_id in sorted(members, key=lambda t: standing(work.records[t], policy, now.wall_s)):
             if not work.records[task_id].settled or work.unmet[task_id]:
                 continue
             if not tally.has_room(work, agent, policy):
@@ -111,7 +124,7 @@ class Tally:
     def __init__(self, index: Index) -> None:
         """As the index has it."""
         self.free = index.hands - _taken(index)
-        self._index = index
+        self.index = index
         self._busy: dict[str, int] = {}
         self._claimed: dict[str, int] = {}
         self._here: dict[str, set[str]] = {}
@@ -119,9 +132,9 @@ class Tally:
 
     def has_room(self, work: Work, agent: str, policy: Policy) -> bool:
         """Whether this agent may take up one more task of this instruction."""
-        running = len(work.in_state[State.IN_PROGRESS]) + self._claimed.get(work.id, 0)
-        busy = self._index.at_work(agent) + self._busy.get(agent, 0)
-        here = self._here.setdefault(work.id, self._index.agents_at_work(work))
+        running = work.active() + self._claimed.get(work.id, 0)
+        busy = self.index.at_work(agent) + self._busy.get(agent, 0)
+        here = self._here.setdefault(work.id, self.index.agents_at_work(work))
         return (
             self.free > 0
             and running < work.limit(policy.mode_limit)

@@ -1,11 +1,12 @@
 """What follows from a verdict: acceptance, rework, or an answer to what is no work of the running attempt at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from cagents_fs.core.index import Record, Work
 from cagents_fs.model.actions import Action, KeepCopy, Move, Note, Recognise, Tell, Undo, WriteVerdict
 from cagents_fs.model.faults import Fault
+from cagents_fs.model.files import Manifest
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State
@@ -43,6 +44,7 @@ def accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
             "evidence_sha256": seen.evidence_sha256,
             "path": seen.path,
             "manifest": seen.text,
+            **_handed_over(seen.manifest, seen.resolved),
         },
         first=True,
     )
@@ -50,6 +52,25 @@ def accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
         yield move(work, record, State.COMPLETED, reason)
     elif not record.settled:
         yield recognise(work, record, f"moved by somebody else; {reason}")
+
+
+def _handed_over(manifest: Manifest, resolved: Mapping[str, str]) -> dict[str, object]:
+    """What others need of it without reading the manifest again: where its artifacts lie, and its quality."""
+    facts: dict[str, object] = {}
+    if manifest.artifacts:
+        facts["artifacts"] = [
+            {
+                "path": artifact.path,
+                "resolved": resolved.get(artifact.path),
+                "size_bytes": artifact.size_bytes,
+                "checksum": artifact.checksum,
+                "type": artifact.type,
+            }
+            for artifact in manifest.artifacts
+        ]
+    if quality := manifest.quality_metrics.model_dump(exclude_none=True):
+        facts["quality"] = quality
+    return facts
 
 
 def reject(

@@ -20,16 +20,13 @@ from typing import Any, Protocol
 
 from cagents_fs.model.actions import (
     Action,
-    KeepCopy,
     Make,
     Move,
     Note,
     Phase,
     Recognise,
     Settle,
-    Tell,
     Undo,
-    WriteVerdict,
 )
 from cagents_fs.model.layout import JOURNAL
 from cagents_fs.model.lines import iso, move_facts, note_facts
@@ -149,7 +146,7 @@ class Committer:
 
     def _inform(self, actions: Sequence[Action], now: Now) -> None:
         for action in actions:
-            if isinstance(action, KeepCopy | Tell | WriteVerdict):
+            if isinstance(action, informing.Informing):
                 try:
                     informing.write(self.root, action, now, durable=self.power_loss)
                 except (NotADirectoryError, FileExistsError, IsADirectoryError, PermissionError) as error:

@@ -3,8 +3,10 @@
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
+from typing import Any
 
-from cagents_fs.model.actions import KeepCopy, Tell, WriteVerdict
+from cagents_fs.model.actions import Escalate, KeepCopy, Publish, Tell, WriteVerdict
 from cagents_fs.model.layout import INBOX, VERIFICATION
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
@@ -15,7 +17,10 @@ KEPT_BYTES = 1 << 20  # of one file
 KEPT_IN_ALL = 64 << 20  # of an instruction
 
 
-def write(root: str, action: KeepCopy | Tell | WriteVerdict, now: Now, *, durable: bool = False) -> None:
+Informing = KeepCopy | Tell | WriteVerdict | Escalate | Publish
+
+
+def write(root: str, action: Informing, now: Now, *, durable: bool = False) -> None:
     """Write one of them. The same action writes the same file, so that a repetition after a crash changes nothing.
 
     `root` is the tree's real path. Raises OSError, also where somebody put a link in the place of a folder.
@@ -27,6 +32,17 @@ def write(root: str, action: KeepCopy | Tell | WriteVerdict, now: Now, *, durabl
             _verdict(root, action, now)
         case KeepCopy():
             _keep(root, action, now, durable=durable)
+        case Escalate():
+            _publish(root, action.instruction, f"escalations/{action.name}.yaml", action.fields, durable=durable)
+        case Publish():
+            _publish(root, action.instruction, action.path, action.fields, durable=durable)
+
+
+def _publish(root: str, instruction: str, relative: str, fields: Mapping[str, Any], *, durable: bool) -> None:
+    path = os.path.join(root, instruction, relative)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    no_links(os.path.dirname(path))
+    put(path, (dump(fields) + END).encode(), durable=durable)
 
 
 def _tell(root: str, action: Tell, now: Now, *, durable: bool) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cagents_fs.core.assume import assume
-from cagents_fs.core.graph import circular
 from cagents_fs.core.history import History
 from cagents_fs.core.index import Index, Record, Work, add_tasks
 from cagents_fs.model.actions import Action, Move, Note, Recognise, Tell, Undo, Wake
@@ -54,7 +53,7 @@ def work(*tasks: Task, name: str = "inst_1", mode: str = "swarm", **instruction:
     line = {"event": "intake_done", "mode": mode}
     history = History(intake=line, phase="executing")
     made = Work(name, Instruction(description="A test", **instruction), history, mode=mode)
-    add_tasks(made, tasks, circular({one.task_id: one.blocking() for one in tasks}))
+    add_tasks(made, tasks)
     return made
 
 
@@ -124,10 +123,10 @@ def asks(made: Work, action: str, task_id: str | None = None, **fields: Any) -> 
 
 def decided(rule: Rule, found: Index, in_force: Policy = PLAIN, now: Now = NOW) -> list[Action]:
     """What a rule asks for. It must have changed nothing, but for what the index works out anew by itself."""
+    found.look_across()
+    found.urgencies(in_force)
     for one in found.works.values():
         one.causes()
-        for agent in one.heaps:
-            next(one.best(agent), None)
     before = repr(found)
     actions = list(rule(found, in_force, now))
     assert repr(found) == before, "a rule decides; it does nothing"

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from cagents_fs.core.assume import assume, coalesce
-from cagents_fs.core.graph import circular
 from cagents_fs.core.history import History, Ledger
 from cagents_fs.core.index import Index, Work, add_tasks
 from cagents_fs.model.actions import Action, Make, Move, Note, Phase, Recognise, Undo, Wake
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.files import Instruction, Manifest, Request, Task
-from cagents_fs.model.lines import move_facts, note_facts
+from cagents_fs.model.lines import iso, move_facts, note_facts
 from cagents_fs.model.observations import ChecksDone, ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import NOT_STARTED, is_legal
@@ -61,7 +60,7 @@ class Stage:
         self.tasks.append(task)
         self._take_in(task, "pending", at=b.PENDING)
         self.tree[task.task_id] = b.PENDING
-        add_tasks(self.work, [task], circular({**self.work.edges, task.task_id: task.blocking()}))
+        add_tasks(self.work, [task])
         self.work.history.apply(self.journal[-1])
         self.work.put(self.work.records[task.task_id], b.PENDING, self.now.s)
 
@@ -72,7 +71,7 @@ class Stage:
         """A daemon starts: it knows the journal and the tree, and nothing else."""
         self.work = Work("inst_1", self.instruction, History().replay(self.journal), mode=self.mode)
         self.index = Index(works={"inst_1": self.work})
-        add_tasks(self.work, self.tasks, circular({task.task_id: task.blocking() for task in self.tasks}))
+        add_tasks(self.work, self.tasks)
         for task_id in sorted(self.tree, key=lambda name: self.work.history.ledger(name).moved_seq):
             self.work.put(self.work.records[task_id], self.tree[task_id], self.now.s)
         self.work.requests.update(self.requests)
@@ -153,6 +152,7 @@ class Stage:
         found: list[Action] = []
         wakes: list[float] = []
         leads_on = False
+        self.index.look_across()
         for rule in reconcile.RULES:
             for action in _in_order(list(rule(self.index, self.policy, self.now))):
                 if isinstance(action, Wake):
@@ -209,7 +209,7 @@ class Stage:
                 self._write({"event": "phase", "phase": action.phase})
 
     def _write(self, line: dict[str, Any]) -> int:
-        self.journal.append({"seq": len(self.journal) + 1} | line)
+        self.journal.append({"seq": len(self.journal) + 1, "time": iso(self.now.wall_s)} | line)
         return len(self.journal)
 
     def _compare(self) -> None:
@@ -225,7 +225,7 @@ class Stage:
 def _what_counts(ledger: Ledger) -> Ledger:
     """Two moves through queues that became one rename differ in what only people read."""
     came_from = ledger.came_from if ledger.place == b.UNDER_REVIEW else None
-    return dataclasses.replace(ledger, moved_seq=0, reason="", came_from=came_from)
+    return dataclasses.replace(ledger, moved_seq=0, queued_seq=0, reason="", came_from=came_from)
 
 
 def _in_order(actions: list[Action]) -> list[Action]:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cagents_fs.core.graph import circular
 from cagents_fs.core.index import Work, add_tasks
 from cagents_fs.core.ordering import RANK
 from cagents_fs.model.files import Heartbeat, Task
@@ -69,7 +68,7 @@ def by_walking(made: Work, agent: str) -> list[str]:
     """Priority first, then first in, first out."""
     queues = (State.GLOBAL, State.DOMAINS)
     there = [r for r in made.records.values() if r.state in queues and (r.task.assigned_agent or "") == agent]
-    return [r.task.task_id for r in sorted(there, key=lambda r: (RANK[r.task.priority], r.arrived))]
+    return [r.task.task_id for r in sorted(there, key=lambda r: (r.urgency, r.queued))]
 
 
 @settings(max_examples=250, deadline=None)
@@ -86,7 +85,8 @@ def test_after_any_moves_the_lookups_are_what_walking_everything_gives(
         missing = {t for edges in made.edges.values() for t in edges if t not in made.records}
         assert made.causes() == downstream(made, lost | missing | set(made.circular))
         for agent in ("ann", "bob", ""):
-            assert [r.task.task_id for r in made.best(agent)] == by_walking(made, agent)
+            made.urgencies(b.PLAIN)
+            assert [r.task.task_id for r in made.lanes.best(agent, b.PLAIN, b.NOW.wall_s)] == by_walking(made, agent)
 
 
 @settings(max_examples=100, deadline=None)
@@ -100,7 +100,7 @@ def test_tasks_that_are_added_one_by_one_give_the_same_lookups_as_all_at_once(
         step(made, what, name, place)
 
     for one in tasks[cut:]:
-        add_tasks(made, [one], circular({**made.edges, one.task_id: one.blocking()}))
+        add_tasks(made, [one])
         made.put(made.records[one.task_id], "queues/waiting_on_dependencies", 0.0)
         b.check(made)
 
@@ -184,7 +184,7 @@ def test_the_best_is_the_most_urgent_then_who_came_first_and_who_left_is_not_the
         b.lies(made, name, b.GLOBAL)
     b.lies(made, "x", b.queue())
 
-    assert [record.task.task_id for record in made.best("ann")] == ["c", "e", "a", "l"]
+    assert [record.task.task_id for record in made.lanes.best("ann", b.PLAIN, b.NOW.wall_s)] == ["c", "e", "a", "l"]
 
 
 def test_who_comes_back_to_the_queue_goes_to_its_end() -> None:
@@ -192,7 +192,7 @@ def test_who_comes_back_to_the_queue_goes_to_its_end() -> None:
     for name, place in (("a", b.GLOBAL), ("c", b.GLOBAL), ("a", b.queue()), ("a", b.GLOBAL)):
         b.lies(made, name, place)
 
-    assert [record.task.task_id for record in made.best("ann")] == ["c", "a"]
+    assert [record.task.task_id for record in made.lanes.best("ann", b.PLAIN, b.NOW.wall_s)] == ["c", "a"]
 
 
 def test_the_holder_is_whom_the_journal_names_else_who_gives_signs_of_life_else_whom_the_plan_names() -> None:

@@ -8,7 +8,7 @@ from cagents_fs.core.index import Work
 from cagents_fs.model.actions import Tell
 from cagents_fs.model.policy import Policy
 from cagents_fs.rules import admission
-from cagents_fs.rules.admission import instances, refusal, slots, type_of
+from cagents_fs.rules.limits import instances, refusal, slots, type_of
 from tests.support import builders as b
 
 TEAM = b.policy(agents={"ann": b.kind("ann", instances=3, slots=2)})
@@ -101,7 +101,7 @@ def test_who_is_put_back_for_want_of_slots_is_told_so() -> None:
 def test_whoever_may_claim_is_refused_nothing() -> None:
     made = b.work(b.task("a"))
 
-    assert refusal(b.index(made), made, "ann", b.PLAIN) is None
+    assert refusal(b.index(made), made, "ann", b.PLAIN, b.NOW.wall_s) is None
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_whoever_may_claim_is_refused_nothing() -> None:
 def test_a_refusal_says_which_limit_is_reached(policy: Policy, agent: str, words: str) -> None:
     made = claimed("a", "c")
 
-    assert words in str(refusal(b.index(made), made, agent, policy))
+    assert words in str(refusal(b.index(made), made, agent, policy), b.NOW.wall_s)
 
 
 @pytest.mark.parametrize("policy", [b.policy(max_agents_per_instruction=1), b.policy(max_global_agents=1)])
 def test_who_is_at_work_already_is_no_further_agent(policy: Policy) -> None:
     made = claimed("a", "c")
 
-    assert refusal(b.index(made), made, "ann", policy) is None
+    assert refusal(b.index(made), made, "ann", policy, b.NOW.wall_s) is None
 
 
 def test_agents_in_another_instruction_count_for_the_tree_and_not_for_this_one() -> None:

@@ -1,0 +1,111 @@
+"""Which claims go too far? Seen in this life, above a limit, without any sign of work: put back, and answered."""
+
+from collections.abc import Callable, Iterator
+
+from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.model.actions import Action, Move, Tell
+from cagents_fs.model.observations import Now
+from cagents_fs.model.policy import Policy
+from cagents_fs.model.states import State, place_of
+from cagents_fs.rules import breaker
+from cagents_fs.rules.limits import slots
+
+
+def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
+    """Which claims are put back? The latest first."""
+    for work in index.works.values():
+        if work.history.intake is None:
+            continue
+        excess = Excess(index, work, policy, now)
+        for task_id in reversed(tuple(work.in_state[State.IN_PROGRESS])):
+            record = work.records[task_id]
+            holder = record.ledger.holder
+            if not holder or not record.settled or not _untouched_claim(record):
+                continue
+            if why := excess.over(record, holder):
+                excess.put_back(holder)
+                yield from _put_back(work, record, holder, f"claimed {why}; put back")
+
+
+def _untouched_claim(record: Record) -> bool:
+    return record.claim_seen and not record.ledger.by_runner and record.signs == 0 and record.manifest is None
+
+
+class Excess:
+    """How far each limit is exceeded, less what is put back in this pass."""
+
+    def __init__(self, index: Index, work: Work, policy: Policy, now: Now) -> None:
+        """As the index has it."""
+        self.index, self.work, self.policy, self.now = index, work, policy, now
+        self.limit = work.limit(policy.mode_limit)
+        self._mode = work.active() - self.limit
+        self._slots: dict[str, int] = {}
+        self._fewer: dict[str, int] = {}
+
+    def over(self, record: Record, holder: str) -> str | None:
+        """Which limit this claim is above."""
+        work, policy = self.work, self.policy
+        if work.history.paused and record.arrived > work.paused_at:
+            return f"although {work.id} is paused"
+        if self._mode > 0:
+            return f"over the limit of {work.mode} mode ({self.limit} at once)"
+        allowed = slots(work, holder, policy)
+        if self._slots.setdefault(holder, self.index.at_work(holder) - allowed) > 0:
+            return f"over the slots of {holder} ({allowed})"
+        if self._too_many(self._here, holder, policy.max_agents_per_instruction):
+            return f"over the number of agents in {work.id} ({policy.max_agents_per_instruction})"
+        if self._too_many(self._everywhere, holder, policy.max_global_agents):
+            return f"over the number of agents in the tree ({policy.max_global_agents})"
+        if self._breaker_open(record, holder):
+            return f"although the breaker of {holder} is open"
+        return None
+
+    def put_back(self, holder: str) -> None:
+        """One of this agent's claims goes."""
+        self._mode -= 1
+        self._slots[holder] = self._slots.get(holder, 0) - 1
+        self._fewer[holder] = self._fewer.get(holder, 0) + 1
+
+    def _too_many(self, held: Callable[[], dict[str, int]], holder: str, limit: int) -> bool:
+        """Whether there are too many agents, and this claim is the last that this one holds."""
+        left = {agent: count - self._fewer.get(agent, 0) for agent, count in held().items()}
+        return sum(count > 0 for count in left.values()) > limit and left.get(holder) == 1
+
+    def _here(self) -> dict[str, int]:
+        return _held(self.work)
+
+    def _everywhere(self) -> dict[str, int]:
+        held: dict[str, int] = {}
+        for work in self.index.works.values():
+            for agent, count in _held(work).items():
+                held[agent] = held.get(agent, 0) + count
+        return held
+
+    def _breaker_open(self, record: Record, holder: str) -> bool:
+        if breaker.state_for(self.index, holder, self.policy, self.now.wall_s) != breaker.OPEN:
+            return False
+        return (record.ledger.claimed_wall_s or 0.0) > max(breaker.failures(self.index, holder))
+
+
+def _held(work: Work) -> dict[str, int]:
+    held: dict[str, int] = {}
+    for task_id in work.in_state[State.IN_PROGRESS]:
+        agent = work.records[task_id].ledger.holder or ""
+        held[agent] = held.get(agent, 0) + 1
+    return held
+
+
+def _put_back(work: Work, record: Record, holder: str, reason: str) -> Iterator[Action]:
+    task_id = record.task.task_id
+    yield Move(
+        instruction=work.id,
+        task_id=task_id,
+        source=State.IN_PROGRESS.value,
+        target=place_of(State.AGENTS, holder),
+        reason=reason,
+        attempt=record.ledger.attempt,
+        agent=holder,
+    )
+    key = f"put_back/{work.id}/{task_id}/{record.arrived}"
+    text = f"{task_id} is back in your queue: {reason}. Claim it when there is room again."
+    yield Tell(to=holder, type="error", text=text, key=key, instruction=work.id, task_id=task_id)
