@@ -1,8 +1,10 @@
 """The checks of a task: what exactly is run, where, with which surroundings, and what came out."""
 
+import contextlib
+import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cagents_fs.core.index import Record, Work
@@ -17,6 +19,7 @@ from cagents_fs.rules.verification import proven_criteria
 from cagents_fs.runner.checks import CheckResult, CheckRun, check_environment, run_check
 from cagents_fs.runner.prompts import Surroundings, variables
 from cagents_fs.store.beneath import Roots
+from cagents_fs.store.disk import no_links, put
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ def check_job(
     *,
     key: str,
     attempt: int,
+    given: Sequence[Mapping[str, str | None]] = (),  # the inputs of the task
     before: bool = False,
     log: bool = True,
 ) -> Job:
@@ -59,8 +63,12 @@ def check_job(
     task_id, log_folder = "", None
     if record is not None and roots is not None:
         task_id = record.task.task_id
-        env = variables(task_id, _around(root, work, record, roots, attempt))
+        around = _around(root, work, record, roots, attempt, given)
+        env = variables(task_id, around)
         log_folder = os.path.join(roots.output_dir, "verification") if log else None
+        if log:
+            with contextlib.suppress(OSError):  # whoever reads it says so
+                list_inputs(around)
     # Without a log it is not the daemon's: then nobody may take it for one that a killed daemon left behind.
     env["CAGENTS_CHECK"] = f"{check_mark(root) if log else 'afresh'}/{work.id}/{task_id}"
     return Job(
@@ -77,7 +85,16 @@ def check_job(
     )
 
 
-def _around(root: str, work: Work, record: Record, roots: Roots, attempt: int) -> Surroundings:
+def list_inputs(around: Surroundings) -> None:
+    """Write the file that lists the inputs of a task into its output directory. Raises OSError."""
+    os.makedirs(around.output, exist_ok=True)
+    no_links(around.output)
+    put(around.inputs_file, json.dumps(list(around.inputs), indent=2).encode() + b"\n", durable=False)
+
+
+def _around(
+    root: str, work: Work, record: Record, roots: Roots, attempt: int, given: Sequence[Mapping[str, str | None]]
+) -> Surroundings:
     place = record.place or State.UNDER_REVIEW.value
     return Surroundings(
         root=root,
@@ -87,6 +104,7 @@ def _around(root: str, work: Work, record: Record, roots: Roots, attempt: int) -
         attempt=attempt,
         output=roots.output_dir,
         workspace=roots.workspace,
+        inputs=given,
     )
 
 

@@ -19,6 +19,7 @@ from cagents_fs.store import definitions, journal, tree
 from cagents_fs.store.check import check
 from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
 from cagents_fs.store.yaml import Unreadable, parse_mapping
+from cagents_fs.waiting import see_who_waits
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ def load_index(root: str, only: Iterable[str] | None = None) -> Index:
     for name in only if only is not None else tree.instructions(root):
         if tree.has_anything(root, name):
             index.works[name] = load(root, name).work
+            see_who_waits(root, index.works[name])
     index.look_across()
     return index
 

@@ -2,16 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
-from cagents_fs.core.graph import choose_mode, cycle
+from cagents_fs.core.coherence import plan_faults
+from cagents_fs.core.graph import choose_mode
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.files import Plan, Task
-from cagents_fs.model.ids import fold
+from cagents_fs.model.ids import fold, id_fault
 from cagents_fs.model.policy import Policy
 from cagents_fs.store.check import check
 from cagents_fs.store.definitions import as_written
@@ -29,13 +31,24 @@ class Judged:
     sha256: str
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
+    elsewhere: tuple[tuple[str, Callable[[], Fault]], ...] = ()  # `inst:task`, and what to say where it is not there
 
     @property
     def mode(self) -> str:
         """The mode it names, or the one that suits its tier and its graph."""
         assert self.plan is not None
-        edges = {task.task_id: task.blocking() for task in self.plan.tasks}
-        return self.plan.mode or choose_mode(self.plan.tier, edges)
+        return _mode(self.plan)
+
+    def missing(self, knows: Callable[[str], bool]) -> tuple[Fault, ...]:
+        """The tasks of other instructions that it waits for and that nobody knows."""
+        found = (say() for reference, say in self.elsewhere if not knows(reference))
+        return tuple(sorted(found, key=_standing))
+
+
+def _mode(plan: Plan) -> str:
+    names = {task.task_id for task in plan.tasks}
+    edges = {task.task_id: [awaited for awaited in task.blocking() if awaited in names] for task in plan.tasks}
+    return plan.mode or choose_mode(plan.tier, edges)
 
 
 def judge(data: bytes, path: str, policy: Policy, instruction: str | None = None) -> Judged:
@@ -46,50 +59,95 @@ def judge(data: bytes, path: str, policy: Policy, instruction: str | None = None
     except Unreadable as error:
         return Judged(None, {}, sha256, tuple(_at(fault, path) for fault in error.faults))
     checked = check(document, Plan, path)
-    faults = list(checked.faults)
-    faults.extend(_of_tasks(_readable(checked.value, document.value), document, path, policy, instruction))
-    faults = sorted(dict.fromkeys(faults), key=lambda fault: (fault.line or 0, fault.column or 0))
+    reading = _Reading(document, path, _readable(checked.value, document.value))
+    faults = [*checked.faults, *reading.one_by_one(policy, instruction)]
+    elsewhere = tuple(reading.elsewhere())
+    faults += [*reading.references(), *reading.together(checked.value, policy)]
+    faults = sorted(dict.fromkeys(faults), key=_standing)
     plan = None if faults else checked.value
-    return Judged(plan, as_written(document.value), sha256, tuple(faults), checked.warnings)
+    return Judged(plan, as_written(document.value), sha256, tuple(faults), checked.warnings, elsewhere)
+
+
+def _standing(fault: Fault) -> tuple[int, int]:
+    return fault.line or 0, fault.column or 0
 
 
 def _at(fault: Fault, path: str) -> Fault:
     return fault if fault.path else Fault(fault.code, fault.message, path, fault.line, fault.column)
 
 
-def _of_tasks(
-    tasks: dict[int, Task], document: Document, path: str, policy: Policy, instruction: str | None
-) -> Iterator[Fault]:
-    """Everything about the tasks that can be read, whether or not the others can: so all of it is said at once."""
+class _Reading:
+    """The tasks that can be read, whether or not the others can: so all that is wrong is said at once."""
 
-    def fault(code: str, message: str, *loc: str | int) -> Fault:
-        line, column = document.place(loc) or (None, None)
-        return Fault(code, message, path, line, column)
+    def __init__(self, document: Document, path: str, tasks: dict[int, Task]) -> None:
+        self.document, self.path, self.tasks = document, path, tasks
+        self.number = {task.task_id: number for number, task in reversed(tasks.items())}
+        self.names: Set[str] = self.number.keys() | named(document.value)
 
-    first: dict[str, tuple[str, int]] = {}
-    for number, task in tasks.items():
-        known = first.setdefault(fold(task.task_id), (task.task_id, number))
-        if known[1] != number:
-            same = "twice" if known[0] == task.task_id else f"beside {known[0]}, from which it differs in case only"
-            text = f"the task {task.task_id} is there {same}; give it another id"
-            yield fault("duplicate_id", text, "tasks", number, "task_id")
-        if task.instruction_id and instruction and task.instruction_id != instruction:
-            text = f"{task.task_id} says it belongs to {task.instruction_id}, not to {instruction}"
-            yield fault("wrong_instruction", text, "tasks", number, "instruction_id")
-        if problem := lacks_command(task, policy):
-            yield fault("no_command", problem, "tasks", number)
-    names = {task.task_id for task in tasks.values()} | _named(document.value)
-    for number, task in tasks.items():
-        for awaited, loc in _awaited(task, short=isinstance(document.value["tasks"][number].get("dependencies"), list)):
-            if awaited not in names:
+    def fault(self, code: str, message: str, *loc: str | int) -> Fault:
+        """A fault with its line."""
+        line, column = self.document.place(loc) or (None, None)
+        return Fault(code, message, self.path, line, column)
+
+    def one_by_one(self, policy: Policy, instruction: str | None) -> Iterator[Fault]:
+        """What is wrong with each task by itself."""
+        first: dict[str, tuple[str, int]] = {}
+        for number, task in self.tasks.items():
+            known = first.setdefault(fold(task.task_id), (task.task_id, number))
+            if known[1] != number:
+                same = "twice" if known[0] == task.task_id else f"beside {known[0]}, from which it differs in case only"
+                text = f"the task {task.task_id} is there {same}; give it another id"
+                yield self.fault("duplicate_id", text, "tasks", number, "task_id")
+            if task.instruction_id and instruction and task.instruction_id != instruction:
+                text = f"{task.task_id} says it belongs to {task.instruction_id}, not to {instruction}"
+                yield self.fault("wrong_instruction", text, "tasks", number, "instruction_id")
+            if problem := lacks_command(task, policy):
+                yield self.fault("no_command", problem, "tasks", number)
+
+    def references(self) -> Iterator[Fault]:
+        """The tasks that are named and that this plan does not have."""
+        for number, task, awaited, loc in self._awaited():
+            at = ("tasks", number, "dependencies", *loc)
+            if ":" not in awaited and awaited not in self.names:
                 text = f"{task.task_id} waits for {awaited}, which this plan does not have"
-                yield fault("missing_dependency", text, "tasks", number, "dependencies", *loc)
-    read = {task.task_id for task in tasks.values()}
-    edges = {task.task_id: [t for t in task.blocking() if t in read] for task in tasks.values()}
-    if circle := cycle(edges):
-        text = f"these tasks wait for each other: {' -> '.join(circle)}; take one of the dependencies out"
-        number = next(n for n, task in tasks.items() if task.task_id == circle[0])
-        yield fault("cycle", text, "tasks", number, "dependencies")
+                yield self.fault("missing_dependency", text, *at)
+            elif ":" in awaited and not _is_elsewhere(awaited):
+                text = f"{task.task_id} waits for {awaited}; a task of another instruction is written instruction:task"
+                yield self.fault("missing_dependency", text, *at)
+        for number, task in self.tasks.items():
+            for n, point in enumerate(task.dependencies.coordination):
+                for m, other in enumerate(point.with_):
+                    if other not in self.names:
+                        text = f"{task.task_id} meets {other} at {point.checkpoint}, which this plan does not have"
+                        at = ("tasks", number, "dependencies", "coordination", n, "with", m)
+                        yield self.fault("missing_dependency", text, *at)
+
+    def elsewhere(self) -> Iterator[tuple[str, Callable[[], Fault]]]:
+        """The tasks of other instructions that are waited for, each with what to say where it is not there."""
+        for number, task, awaited, loc in self._awaited():
+            if _is_elsewhere(awaited):
+                text = f"{task.task_id} waits for {awaited}, which is not in this tree; submit what it belongs to first"
+                at = ("tasks", number, "dependencies", *loc)
+                yield awaited, partial(self.fault, "missing_dependency", text, *at)
+
+    def _awaited(self) -> Iterator[tuple[int, Task, str, tuple[str | int, ...]]]:
+        for number, task in self.tasks.items():
+            short = isinstance(self.document.value["tasks"][number].get("dependencies"), list)
+            yield from ((number, task, awaited, loc) for awaited, loc in _awaited(task, short=short))
+
+    def together(self, plan: Plan | None, policy: Policy) -> Iterator[Fault]:
+        """Parents, circles, stages."""
+        value = self.document.value
+        listed = plan.stages if plan else value.get("stages")
+        stages = [name for name in listed if isinstance(name, str)] if isinstance(listed, list | tuple) else []
+        tasks = {task_id: self.tasks[number] for task_id, number in reversed(self.number.items())}
+
+        def is_staged() -> bool:  # asked only where there is no circle: then there are waves
+            return (_mode(plan) if plan else value.get("mode")) == "pipeline"
+
+        for task_id, loc, found in plan_faults(tasks, self.names, stages, policy.max_depth, is_staged):
+            at = loc if task_id is None else ("tasks", self.number[task_id], *loc)
+            yield self.fault(found.code, found.message, *at)
 
 
 def _readable(plan: Plan | None, value: Any) -> dict[int, Task]:
@@ -106,12 +164,17 @@ def _readable(plan: Plan | None, value: Any) -> dict[int, Task]:
     return readable
 
 
-def _named(value: Any) -> set[str]:
+def named(value: Any) -> set[str]:
     """Every id that the plan gives, also to tasks that are otherwise wrong: those are not missing."""
     listed = value.get("tasks")
     if not isinstance(listed, list):
         return set()
     return {str(item["task_id"]) for item in listed if isinstance(item, dict) and "task_id" in item}
+
+
+def _is_elsewhere(awaited: str) -> bool:
+    """Whether this is how a task of another instruction is named: `inst:task`."""
+    return ":" in awaited and not any(id_fault(part) for part in awaited.split(":", 1))
 
 
 def _awaited(task: Task, *, short: bool) -> Iterator[tuple[str, tuple[str | int, ...]]]:

@@ -4,6 +4,7 @@ Where two keys speak of one field, the first of them that is in its file counts:
 those of task_queue_manager.yaml (PROTOCOL section 10). What a key does not say keeps its default in `model/policy.py`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cagents_fs.model.policy import BALANCES
@@ -43,6 +44,11 @@ class Setting:
     expected: str
     form: str = "{}"  # in which a person writes the value
 
+    @property
+    def effect(self) -> str:
+        """What the key does, in one sentence."""
+        return EFFECTS[self.field]
+
     def written(self, value: object) -> object:
         """A value of the field as a person would write it under the key, and as JSON can say it."""
         if isinstance(value, tuple):
@@ -53,6 +59,62 @@ class Setting:
             return self.form.format(span(value))
         return int(value) if value.is_integer() else value
 
+
+EFFECTS: Mapping[str, str] = {
+    "sequential_max": "So many tasks of a sequential instruction are released or in progress at once.",
+    "pipeline_max_per_stage": "So many tasks of a pipeline may be in progress at once.",
+    "swarm_max": "So many tasks of a swarm may be in progress at once.",
+    "mesh_max": "So many tasks of a mesh may be in progress at once.",
+    "max_global_agents": "So many distinct agents may have work in progress in the whole tree.",
+    "max_agents_per_instruction": "So many distinct agents may have work in progress in one instruction.",
+    "max_concurrent_instructions": "Of so many open instructions tasks are released; the others wait for their turn.",
+    "max_queue_depth": "So many tasks lie in the queue of one agent; the rest waits in that of its domain.",
+    "alert_queue_depth": "More tasks than this in an agent's queue and its share of its domain's raise an alert.",
+    "balance": "Which of several agents of one type gets a task.",
+    "ageing": "Whether waiting in the queues makes a task more urgent, up to high.",
+    "ageing_every_s": "How long a task waits in the queues for one level of priority up.",
+    "urgency": "Whether a task is as urgent as the most urgent one that waits for it.",
+    "breaker": "Whether an agent that fails again and again gets nothing for a while.",
+    "breaker_failures": "After so many failed attempts in a row an agent gets nothing for a while.",
+    "breaker_open_s": "How long such an agent gets nothing, from its last failure on.",
+    "breaker_trials": "So many tasks at a time it may then have, until one of them is verified.",
+    "response_s": "How long an escalation that says nothing of it may go unanswered before it is raised.",
+    "escalate_blocked_s": "How long an agent may say that it is blocked before the daemon escalates it.",
+    "max_depth": "How many levels of parents above each other a plan may have.",
+    "claim_timeout_s": "How long a task may lie in the queue of a silent agent before an alert says so.",
+    "heartbeat_interval_s": "How often an agent is told to write a heartbeat.",
+    "lease_s": "How long an agent may show no sign of life before it counts as stalled.",
+    "max_task_duration_s": "The longest silence that an agent can announce.",
+    "minimum_test_coverage": "Less coverage than this, for implementation and testing, is a rejected manifest.",
+    "security_scan_required": "Whether a security audit has to report a scan that passed.",
+    "performance_validation": "Whether a performance optimization has to report that it was validated.",
+    "enforce_code_review": "Whether a code review has to report its score.",
+    "max_rework": "So many rejected manifests of one attempt may be mended before the attempt has failed.",
+    "max_retries": "So many further attempts a task has that says nothing of it.",
+    "backoff_base_s": "How long a task waits before its second attempt.",
+    "backoff_multiplier": "How much longer it waits before each further attempt.",
+    "backoff_max_s": "The longest it waits before an attempt.",
+    "backoff_jitter": "Whether up to a tenth is added, so that what failed together does not come back together.",
+    "never_retry": "A failure of one of these kinds is not tried again, and says nothing of its agent.",
+    "settle_s": "How long a file must have stayed the same before it is read, unless it was renamed into place.",
+    "scan_interval_s": "How often the whole tree is looked at, for what events missed.",
+    "reassign_grace_s": "How long a stalled agent may still come back before its task is taken from it.",
+    "checks": "Whose checks are run: those of the plan, also those of tasks added later, or none.",
+    "check_timeout_s": "How long a check may run that says nothing of it.",
+    "durability": "What a finished step survives: the loss of power, or the end of the daemon.",
+    "max_file_bytes": "The longest file of an agent that is read, and the most of one that quarantine keeps.",
+    "watch": "How changes are noticed: by events of the kernel, by looking, or whichever works.",
+    "dashboard_interval_s": "How often dashboards are written anew.",
+    "notify": "Whether an agent gets a message for each task it gets, beside the file in its queue.",
+    "minimum_code_review_score": "A code review that reports less is a rejected manifest.",
+    "default_agent": "Who gets the tasks that name no agent.",
+    "agent_slots": "So many tasks an agent of this name may have in progress; an entry in agents.yaml goes before.",
+    "command": "What the runner starts for a task: one program and its arguments.",
+    "slots": "So many tasks one agent of this type may have in progress.",
+    "instances": "So many agents of this type there are.",
+    "silence_s": "How long a process of this type may show no sign of life before it counts as stalled.",
+    "skills": "What agents of this type can do, for the balance `skill_match`.",
+}
 
 _AT_ONCE = whole(1, 10_000)  # agents, tasks, slots
 _TIMES = whole(0, 1000)  # retries, rework: as in the task file

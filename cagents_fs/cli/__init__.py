@@ -17,10 +17,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("submit", "watch", "run"), ("running", "Start")),
     "demo": ("demonstrating", "Start"),
     **dict.fromkeys(("claim", "heartbeat", "complete", "fail"), ("working", "Agents")),
+    **dict.fromkeys(("escalate", "answer", "send"), ("pleading", "Agents")),
     **dict.fromkeys(("inbox", "prime"), ("reading", "Agents")),
-    **dict.fromkeys(("status", "ready", "tasks", "show", "explain", "events"), ("seeing", "See")),
+    **dict.fromkeys(("status", "ready", "tasks", "show", "events"), ("seeing", "See")),
+    "explain": ("explaining", "See"),
+    "graph": ("graphing", "See"),
     **dict.fromkeys(("verify", "validate", "audit"), ("judging", "Judge")),
-    **dict.fromkeys(("cancel", "retry", "rescue"), ("steering", "Steer")),
+    **dict.fromkeys(("pause", "resume", "cancel", "retry", "rescue"), ("steering", "Steer")),
+    **dict.fromkeys(("reassign", "depend"), ("steering", "Steer")),
     "completion": ("completing", "Start"),
 }
 
@@ -34,7 +38,9 @@ Examples:
   cagents-fs watch                         only the daemon: agents come by themselves
   cagents-fs claim backend-developer       take the best task of that agent's queue
   cagents-fs complete TASK out.txt --wait  hand it in and wait for the verdict
-  cagents-fs explain TASK                  why it is where it is
+  cagents-fs explain TASK                  why it is where it is, and what would free it
+  cagents-fs graph                         who waits for whom, wave by wave
+  cagents-fs pause                         begin nothing new until `resume`
 
 Exit codes: 0 done, 1 failed or rejected, 2 wrong usage, 3 nothing there, 4 invalid tree or file, 5 another daemon.
 """

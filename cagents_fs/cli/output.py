@@ -10,6 +10,7 @@ import click
 from cagents_fs.errors import CagentsError
 
 SCHEMA_VERSION = 1
+MOST_OF_A_WORD, LEAST_CUT = 24, 12
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 pass_root = click.pass_obj
 
@@ -29,6 +30,20 @@ def say(text: str) -> None:
     from cagents_fs.model.text import safe_text
 
     click.echo(safe_text(text, limit=4000))
+
+
+def paragraph(text: str, indent: str = "") -> None:
+    """A sentence for a person; on a terminal no word of it is broken in two. What an agent wrote is escaped."""
+    import shutil
+    import textwrap
+
+    from cagents_fs.model.text import safe_text
+
+    safe = safe_text(text, limit=4000)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else len(indent) + len(safe) + 1
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    lines = textwrap.wrap(safe, width, initial_indent=indent, subsequent_indent=indent + "  ", **whole)  # type: ignore[arg-type]
+    click.echo("\n".join(lines) or indent)
 
 
 def complain(error: CagentsError, *, as_json: bool) -> int:
@@ -54,20 +69,66 @@ def complain(error: CagentsError, *, as_json: bool) -> int:
     return error.exit_code
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table for people. What an agent wrote is escaped, and is no markup."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    fold: Sequence[str] | None = None,
+    cut: str | None = None,
+) -> None:
+    """A table for people. What an agent wrote is escaped, and is no markup. No word is broken in two.
+
+    `fold` are the columns whose cells may take several lines; None: all. Words of the column `cut` end with `…` where
+    they do not fit. A screen that is too narrow for the words of the others gets a table that is wider than it.
+    """
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from cagents_fs.model.text import safe_text
 
-    shown = Table(title=title, title_justify="left", header_style="bold", expand=False)
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(safe_text(str(cell), limit=300)) for cell in row))
-    Console(highlight=False).print(shown)
+    cells = [[safe_text(str(cell), limit=300) for cell in row] for row in rows]
+    console = Console(highlight=False)
+    wide = _widths(columns, cells, columns if fold is None else fold, cut, console.width)
+    console.width = max(console.width, sum(wide) + 2 * len(wide))
+    if title:
+        console.print(Text(title, style="italic"), soft_wrap=True)
+    shown = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for column, width in zip(columns, wide, strict=True):
+        shown.add_column(column, width=width, overflow="ellipsis" if column == cut else "fold")
+    for row in cells:
+        shown.add_row(*map(Text, row))
+    console.print(shown)
+
+
+def _widths(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], fold: Sequence[str], cut: str | None, room: int
+) -> list[int]:
+    """How wide each column is: those that may fold give way, the widest first, but never below their longest word."""
+    from rich.cells import cell_len
+
+    texts = [[column, *(row[number] for row in cells)] for number, column in enumerate(columns)]
+    wide = [max(map(cell_len, column)) for column in texts]
+    words = [max((cell_len(word) for text in column for word in text.split()), default=1) for column in texts]
+    least = [words[n] if column in fold else wide[n] for n, column in enumerate(columns)]
+    if cut is not None:
+        least[columns.index(cut)] = min(LEAST_CUT, words[columns.index(cut)])
+    while sum(wide) + 2 * len(wide) > room:
+        spare, number = max((wide[n] - least[n] and wide[n], n) for n in range(len(wide)))
+        if not spare:
+            break
+        wide[number] -= 1
+    return wide
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a longer text, for a cell: cut between words, and words that no column holds cut as well."""
+    words = [word if len(word) <= MOST_OF_A_WORD else word[: MOST_OF_A_WORD - 1] + "…" for word in text.split()]
+    short = " ".join(words)
+    if len(short) <= most:
+        return short
+    return short[:most].rpartition(" ")[0].rstrip(",;:") + " …"
 
 
 def find(given: str | None) -> str:

@@ -1,14 +1,20 @@
-"""`status`, `ready`, `tasks`, `show`, `explain`, `events`."""
+"""`status`, `ready`, `tasks`, `show`, `events`."""
 
+import difflib
 import json
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cagents_fs.cli.output import emit, find, json_option, say, table
 
+if TYPE_CHECKING:
+    from cagents_fs.core.index import Index, Work
+
+MOST_AT_WORK = 12
 instruction_argument = click.argument("instruction", required=False)
 
 
@@ -17,29 +23,41 @@ instruction_argument = click.argument("instruction", required=False)
 @json_option
 @click.pass_obj
 def status_command(root: str | None, instruction: str | None, as_json: bool) -> int:
-    """Who does what, in one table. Ends with 1 when something waits for a person.
+    """How far everything is, and who works on what. Ends with 1 when something waits for a person.
 
     \b
     Example:
       cagents-fs status --json
     """
-    from cagents_fs.client.naming import resolve_instruction
-    from cagents_fs.picture import load_index
-    from cagents_fs.report.status import instruction_status
+    from cagents_fs.client.looking import look_around
+    from cagents_fs.report.status import at_work, instruction_status
     from cagents_fs.store.locks import holder, is_held
 
     tree = find(root)
-    only = [resolve_instruction(tree, instruction)] if instruction else None
-    rows = [instruction_status(work) for work in load_index(tree, only).works.values()]
-    held = is_held(tree)
+    index, works = _chosen(tree, instruction)
+    signs = look_around(tree, index)
+    rows = [{**instruction_status(work), "at_work": at_work(work, signs)} for work in works]
+    daemon = holder(tree) if is_held(tree) else None
     if as_json:
-        emit({"root": tree, "daemon": holder(tree) if held else None, "instructions": rows})
+        emit({"root": tree, "daemon": daemon, "instructions": rows})
     else:
-        _show_status(tree, rows, holder(tree) if held else None)
+        _show_status(tree, rows, daemon)
     return 1 if any(row["quarantined"] or row["tasks"]["failed"] or row["tasks"]["blocked"] for row in rows) else 0
 
 
+def _chosen(tree: str, instruction: str | None) -> "tuple[Index, list[Work]]":
+    """The picture of the tree, and of it the instruction that is meant: without the others its waits cannot be told."""
+    from cagents_fs.client.naming import resolve_instruction
+    from cagents_fs.picture import load_index
+
+    only = resolve_instruction(tree, instruction) if instruction else None
+    index = load_index(tree)
+    return index, [work for work in index.works.values() if only in (None, work.id)]
+
+
 def _show_status(tree: str, rows: list[dict[str, Any]], daemon: str | None) -> None:
+    from cagents_fs.cli.output import shortened
+
     lines = []
     for row in rows:
         counts = [
@@ -47,77 +65,137 @@ def _show_status(tree: str, rows: list[dict[str, Any]], daemon: str | None) -> N
         ]
         agents = [f"{count} {name}" for name, count in row["agents"].items() if count]
         verified = f"{row['tasks']['completed']}/{row['tasks']['total']}, {row['progress_percentage']:g} %"
-        lines.append((row["instruction_id"], row["mode"], row["phase"], verified, ", ".join(counts), ", ".join(agents)))
-    table(tree, ("instruction", "mode", "phase", "verified", "tasks", "agents"), lines)
-    for row in rows:
-        for found in row["quarantined"]:
-            say(f"{row['instruction_id']}: {found['path']} cannot be used: {found['reason']}")
+        phase = f"{row['phase']}, paused" if row["paused"] else row["phase"]
+        lines.append((row["instruction_id"], row["mode"], phase, verified, ", ".join(counts), ", ".join(agents)))
+    columns = ("instruction", "mode", "phase", "verified", "tasks", "agents")
+    table(tree, columns, lines, fold=("phase", "tasks", "agents"))
+    busy = [one for row in rows for one in row["at_work"]]
+    if busy:
+        say("")
+        said = [
+            (one["agent"] or "", f"{one['instruction_id']}/{one['task_id']}", one["attempt"], _activity(one, shortened))
+            for one in busy[:MOST_AT_WORK]
+        ]
+        table("", ("agent", "works on", "attempt", "and says"), said, fold=("and says",))
+        if len(busy) > MOST_AT_WORK:
+            say(f"and {len(busy) - MOST_AT_WORK} more; `cagents-fs tasks --state in_progress` shows all")
+    _show_needs(rows)
     say(f"daemon: {daemon}" if daemon else "no daemon holds this tree; start one with `cagents-fs watch`")
+
+
+def _activity(one: dict[str, Any], shortened: Callable[[str], str]) -> str:
+    progress = f"{one['progress_percentage']:g} %" if one["progress_percentage"] is not None else ""
+    quiet = "STALLED: no sign of life" if one["stalled"] else ""
+    waits = f"waits {one['waits']}" if one["waits"] else ""
+    return shortened(", ".join(part for part in (quiet, waits, progress, one["activity"] or "") if part))
+
+
+def _show_needs(rows: list[dict[str, Any]]) -> None:
+    """What waits for a person."""
+    for row in rows:
+        name, count = row["instruction_id"], len(row["open_escalations"])
+        if count:
+            named = ", ".join(row["open_escalations"][:5]) + (" …" if count > 5 else "")
+            waits = "1 escalation waits" if count == 1 else f"{count} escalations wait"
+            say(f"{name}: {waits} for an answer ({named}); `cagents-fs answer ID --action …`")
+        for found in row["quarantined"]:
+            say(f"{name}: {found['path']} cannot be used: {found['reason']}")
 
 
 @click.command("ready")
 @json_option
 @click.pass_obj
 def ready_command(root: str | None, as_json: bool) -> None:
-    """The tasks that could be taken up now, best first.
+    """The tasks that could be taken up now, best first, and why in this order.
 
     \b
     Example:
       cagents-fs ready
     """
+    from cagents_fs.client.looking import look_around
     from cagents_fs.config import load
     from cagents_fs.picture import load_index
     from cagents_fs.report.status import ready_rows
 
     tree = find(root)
-    rows = ready_rows(load_index(tree), load(tree).policy, time.time())
+    index = load_index(tree)
+    look_around(tree, index)
+    rows = ready_rows(index, load(tree).policy, time.time())
     if as_json:
         emit({"tasks": rows})
         return
+    only = _the_only(rows)
     shown = [
-        (r["instruction_id"], r["task_id"], r["priority"], r["agent"], r["state"], r["held_up_by"] or "") for r in rows
+        (
+            row["task_id"] if only else f"{row['instruction_id']}/{row['task_id']}",
+            row["agent"],
+            row["why"],
+            f"no: {row['held_up_by']}" if row["held_up_by"] else "yes",
+        )
+        for row in rows
     ]
-    table("Ready", ("instruction", "task", "priority", "agent", "where", "held up by"), shown)
+    columns = ("task", "agent", "priority", "can be claimed")
+    table(f"Ready{f' in {only}' if only else ''}, best first", columns, shown, fold=("priority", "can be claimed"))
+
+
+def _the_only(rows: list[dict[str, Any]]) -> str | None:
+    """The one instruction that all rows are of: it stands over the table, and not in every line."""
+    names = {row["instruction_id"] for row in rows}
+    return names.pop() if len(names) == 1 else None
 
 
 @click.command("tasks")
 @instruction_argument
-@click.option("--state", "status", metavar="S", help="Only those in this state, such as blocked or in_progress.")
+@click.option("--state", "state", metavar="S", help="Only those in this state, such as blocked or in_progress.")
 @json_option
 @click.pass_obj
-def tasks_command(root: str | None, instruction: str | None, status: str | None, as_json: bool) -> None:
+def tasks_command(root: str | None, instruction: str | None, state: str | None, as_json: bool) -> None:
     """All tasks, with where they are and whom they wait for.
 
     \b
     Example:
       cagents-fs tasks --state blocked
     """
-    from cagents_fs.client.naming import resolve_instruction
-    from cagents_fs.picture import load_index
-    from cagents_fs.report.status import task_row
+    from cagents_fs.report.status import is_in, task_row
 
+    if state is not None:
+        _is_known(state)
     tree = find(root)
-    only = [resolve_instruction(tree, instruction)] if instruction else None
-    works = load_index(tree, only).works.values()
+    _, works = _chosen(tree, instruction)
     rows = [task_row(work, record) for work in works for record in work.records.values()]
-    rows = [row for row in rows if status in (None, row["status"], row["state"])]
+    rows = [row for row in rows if state is None or is_in(row, state)]
     if as_json:
         emit({"tasks": rows})
         return
-    columns = ("instruction", "task", "where", "attempt", "agent", "waits for or is blocked by", "what")
+    _show_tasks(rows, _the_only(rows))
+
+
+def _is_known(state: str) -> None:
+    """Raises UsageError for a state that there is not: an empty list would say that nothing is in it."""
+    from cagents_fs.errors import UsageError
+    from cagents_fs.report.status import STATES
+
+    if state.rpartition("/")[0] not in ("queues/agents", "queues/domains") and state not in STATES:
+        near = difflib.get_close_matches(state, STATES, n=1, cutoff=0.6)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"there is no state {state}; {guess}the states are {', '.join(STATES)}")
+
+
+def _show_tasks(rows: list[dict[str, Any]], only: str | None) -> None:
+    from cagents_fs.cli.output import shortened
+
     shown = [
         (
-            row["instruction_id"],
-            row["task_id"],
-            row["state"] or "nowhere",
-            row["attempt"],
-            row["agent"] or "",
-            ", ".join([*row["waits_for"], *row["blocked_by"]][:5]),
-            row["description"],
+            row["task_id"] if only else f"{row['instruction_id']}/{row['task_id']}",
+            row["status"] + (", paused" if row["paused"] else ""),
+            f"{row['agent'] or ''}" + (f" #{row['attempt']}" if row["attempt"] > 1 else ""),
+            ", ".join(dict.fromkeys([*row["waits_for"], *row["blocked_by"]][:5])),
+            shortened(row["description"]),
         )
         for row in rows
     ]
-    table("Tasks", columns, shown)
+    columns = ("task", "state", "agent", "waits for", "what")
+    table(f"Tasks of {only}" if only else "Tasks", columns, shown, fold=("state", "waits for", "what"), cut="what")
 
 
 @click.command("show")
@@ -150,45 +228,6 @@ def show_command(root: str | None, task: str, as_json: bool) -> None:
 
     for line in dump(row).splitlines():
         say(line)
-
-
-@click.command("explain")
-@click.argument("task")
-@json_option
-@click.pass_obj
-def explain_command(root: str | None, task: str, as_json: bool) -> None:
-    """Why TASK is where it is, and how it came there.
-
-    \b
-    Example:
-      cagents-fs explain task_042
-    """
-    from cagents_fs.client.naming import resolve
-    from cagents_fs.config import load as load_configuration
-    from cagents_fs.model.layout import JOURNAL
-    from cagents_fs.picture import load_index, record_named
-    from cagents_fs.report.story import reasons, story
-    from cagents_fs.store import journal
-
-    tree = find(root)
-    instruction, task_id = resolve(tree, task)
-    index = load_index(tree)
-    work = index.works[instruction]
-    record = record_named(work, task_id)
-    lines = journal.read(os.path.join(tree, instruction, JOURNAL)).records
-    why = reasons(index, work, record, load_configuration(tree).policy, lines, time.time())
-    told = story(task_id, lines)
-    if as_json:
-        data = {"instruction_id": instruction, "task_id": task_id, "state": record.place, "reasons": why, "story": told}
-        emit(data)
-        return
-    say(f"{instruction}/{task_id} is in {record.place or 'no place at the moment'}")
-    for reason in why:
-        say(f"  {reason}")
-    say("")
-    for line in told:
-        moved = f" {line['from'] or '(plan)'} -> {line['to']}" if line["event"] == "moved" else ""
-        say(f"{line['time']} {line['event']}{moved}: {line['reason']}")
 
 
 @click.command("events")

@@ -37,6 +37,7 @@ def claim_command(root: str | None, agent: str, task: str | None, as_json: bool)
       cagents-fs claim backend-developer --json
     """
     from cagents_fs.client.working import claim
+    from cagents_fs.runner.prompts import input_lines
 
     done = claim(find(root), agent, task)
     if as_json:
@@ -47,11 +48,14 @@ def claim_command(root: str | None, agent: str, task: str | None, as_json: bool)
                 "path": done.path,
                 "output_path": done.output_path,
                 "attempt": done.attempt,
+                "inputs": done.inputs,
             }
         )
         return
     say(f"{done.instruction_id}/{done.task.get('task_id')} is yours, attempt {done.attempt}: {done.path}")
     say(f"put your output into {done.output_path}")
+    for line in input_lines(done.inputs):
+        say(f"input {line}")
     if done.attempt > 1:
         say(f"say --attempt {done.attempt} (or set CAGENTS_ATTEMPT={done.attempt}) when you beat and hand in")
 

@@ -9,6 +9,7 @@ from typing import Any
 from cagents_fs.client.naming import resolve
 from cagents_fs.config import load as load_configuration
 from cagents_fs.core.index import Record, Work
+from cagents_fs.core.inputs import inputs
 from cagents_fs.evidence import gather
 from cagents_fs.jobs import Job, carry_out, check_job
 from cagents_fs.model.faults import Fault
@@ -19,7 +20,7 @@ from cagents_fs.model.states import State
 from cagents_fs.picture import load, load_index, record_named
 from cagents_fs.plans import workspace_of
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
-from cagents_fs.store import journal
+from cagents_fs.store import journal, tree
 from cagents_fs.store.beneath import Roots
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 
@@ -92,7 +93,10 @@ def _judge(
 
 def _job(root: str, work: Work, record: Record, policy: Policy, roots: Roots, seen: ManifestSeen) -> Job:
     """The same checks as the daemon's, without a log: judging afresh changes nothing in the tree."""
-    return check_job(root, work, record, roots, policy, key=seen.key, attempt=record.ledger.attempt, log=False)
+    givers = {d.task_id.partition(":")[0] for d in record.task.dependencies.data_dependencies if ":" in d.task_id}
+    works = load_index(root, [name for name in givers if tree.has_anything(root, name)]).works
+    given, attempt = inputs(works, work, record), record.ledger.attempt
+    return check_job(root, work, record, roots, policy, key=seen.key, attempt=attempt, given=given, log=False)
 
 
 def roots_of(root: str, work: Work, task_id: str) -> Roots:

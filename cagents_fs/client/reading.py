@@ -3,13 +3,15 @@
 import os
 from typing import Any
 
-from cagents_fs.core.index import Work
+from cagents_fs.core.index import Index, Work
+from cagents_fs.core.inputs import inputs
 from cagents_fs.errors import UsageError
 from cagents_fs.model.files import Message
 from cagents_fs.model.ids import id_fault, is_candidate
 from cagents_fs.model.layout import INBOX, MANIFEST, VERIFICATION
 from cagents_fs.model.states import State
 from cagents_fs.picture import load_index
+from cagents_fs.runner.prompts import input_lines
 from cagents_fs.store.check import check
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
@@ -69,7 +71,7 @@ def prime(root: str, agent: str) -> str:
     for work in index.works.values():
         for task_id in work.in_state[State.IN_PROGRESS]:
             if work.records[task_id].ledger.holder == agent:
-                lines += _work(root, work, task_id)
+                lines += _work(root, index, work, task_id)
     messages = inbox(root, agent)
     if messages:
         lines += ["", f"## {len(messages)} messages", ""]
@@ -93,7 +95,7 @@ _VERBS = """
 """
 
 
-def _work(root: str, work: Work, task_id: str) -> list[str]:
+def _work(root: str, index: Index, work: Work, task_id: str) -> list[str]:
     record = work.records[task_id]
     task = record.task
     lines = [
@@ -105,6 +107,7 @@ def _work(root: str, work: Work, task_id: str) -> list[str]:
     if task.detailed_prompt:
         lines += ["", _short(task.detailed_prompt, 1500)]
     lines += [f"- criterion: {_short(c.criterion, 300)}" for c in task.acceptance_criteria[:12]]
+    lines += [f"- input: {line}" for line in input_lines(inputs(index.works, work, record)[:20])]
     lines += [f"- files: {', '.join(task.files[:20])}"] if task.files else []
     if record.ledger.attempt > 1:
         lines.append(f"- say --attempt {record.ledger.attempt} when you beat and hand in")

@@ -4,21 +4,24 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 from importlib import resources
 
+from cagents_fs import picture
 from cagents_fs.config import load
 from cagents_fs.errors import InvalidTree, NothingThere, StorageError
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.files import KINDS
 from cagents_fs.model.ids import fold, id_fault
 from cagents_fs.model.layout import INSTRUCTION_FOLDERS, PLAN, TREE_FOLDERS
-from cagents_fs.plans import judge
+from cagents_fs.plans import Judged, judge, named
 from cagents_fs.store import tree
 from cagents_fs.store.disk import make_folders, put
 from cagents_fs.store.dump import END, dump
 from cagents_fs.store.reading import has_end_marker
 from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
+from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 SCHEMAS = "_system/schemas"
 
@@ -94,11 +97,12 @@ def submit(root: str, plan_path: str, wanted: str | None = None) -> Submitted:
     """
     data = _read(plan_path)
     judged = judge(data, plan_path, load(root).policy)
-    if judged.plan is None:
-        count = len(judged.faults)
-        first = judged.faults[0].message + (f" (and {count - 1} more faults)" if count > 1 else "")
+    faults = (*judged.faults, *missing_elsewhere(root, judged))
+    if judged.plan is None or faults:
+        count = len(faults)
+        first = faults[0].message + (f" (and {count - 1} more faults)" if count > 1 else "")
         text = f"{plan_path} is refused, nothing was written: {first}"
-        raise InvalidTree(text, faults=judged.faults, code=judged.faults[0].code)
+        raise InvalidTree(text, faults=faults, code=faults[0].code)
     try:
         instruction = _take_id(root, wanted)
         folder = os.path.join(root, instruction)
@@ -115,6 +119,33 @@ def submit(root: str, plan_path: str, wanted: str | None = None) -> Submitted:
             f"cannot write {error.filename or root}: {error.strerror}; free the way, submit again"
         ) from error
     return Submitted(instruction, tuple(task.task_id for task in judged.plan.tasks), judged.mode, judged.warnings)
+
+
+def missing_elsewhere(root: str, judged: Judged) -> tuple[Fault, ...]:
+    """The tasks of other instructions for which a plan waits and that are not in this tree. Raises OSError."""
+    found: dict[str, Set[str]] = {}
+
+    def knows(reference: str) -> bool:
+        instruction, _, task_id = reference.partition(":")
+        if instruction not in found:
+            found[instruction] = _tasks_of(root, instruction)
+        return task_id in found[instruction]
+
+    return judged.missing(knows)
+
+
+def _tasks_of(root: str, instruction: str) -> Set[str]:
+    """The tasks of an instruction, also where its plan waits to be taken in."""
+    if instruction not in tree.instructions(root):
+        return set()
+    work = picture.load(root, instruction).work
+    if work.history.intake is not None:
+        return work.records.keys()
+    try:
+        with open(os.path.join(root, instruction, PLAN), "rb") as file:
+            return work.records.keys() | named(parse_mapping(file.read(), PLAN_LIMITS).value)
+    except (FileNotFoundError, NotADirectoryError, Unreadable):
+        return work.records.keys()
 
 
 def _ended(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cagents_fs.client.submitting import missing_elsewhere
 from cagents_fs.config import load
 from cagents_fs.errors import CagentsError, UsageError
 from cagents_fs.model.faults import Fault
@@ -65,17 +66,21 @@ def validate(path: str, kind: str | None, root: str | None) -> Validated:
         return Validated(path, kind or "unknown", faults)
     kind = kind or _by_keys(document.value)
     if kind == "plan":
-        judged = judge(data, path, _policy(root))
-        return Validated(path, kind, judged.faults, judged.warnings)
+        tree, policy = _surroundings(root)
+        judged = judge(data, path, policy)
+        elsewhere = missing_elsewhere(tree, judged) if tree is not None else ()
+        return Validated(path, kind, (*judged.faults, *elsewhere), judged.warnings)
     checked = check(document, KINDS[kind], path)
     return Validated(path, kind, checked.faults, checked.warnings)
 
 
-def _policy(root: str | None) -> Policy:
+def _surroundings(root: str | None) -> tuple[str | None, Policy]:
+    """The tree for which a plan is meant, and its configuration; without a tree the defaults."""
     try:
-        return load(find_root(root)).policy
+        tree = find_root(root)
+        return tree, load(tree).policy
     except CagentsError:
-        return Policy()
+        return None, Policy()
 
 
 def _by_name(path: str) -> str | None:

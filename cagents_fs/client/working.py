@@ -29,6 +29,7 @@ from cagents_fs.store.disk import Outcome, put, rename_noreplace
 from cagents_fs.store.dump import END, dump
 from cagents_fs.store.locks import QueueLock
 from cagents_fs.store.yaml import Unreadable, parse_mapping
+from cagents_fs.waiting import see_who_waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def claim(root: str, agent: str, wanted: str | None = None) -> Claimed:
     for work, record in found:
         with QueueLock(root, work.id):
             index.works[work.id] = load(root, work.id).work  # as it is now that nobody else claims or releases here
+            see_who_waits(root, index.works[work.id])
             index.look_across()
             held_up = refusal(index, index.works[work.id], agent, policy, now_s)
             if held_up is not None:

@@ -25,7 +25,7 @@ from cagents_fs.model.lines import iso, move_facts, note_facts
 from cagents_fs.model.observations import Now
 from cagents_fs.model.states import NOT_STARTED, State, is_legal, state_of
 
-REARRANGING = frozenset({"dependency_added", "dependency_waived", "reassigned", "resumed"})
+REARRANGING = frozenset({"dependency_added", "dependency_waived", "reassigned", "paused", "resumed"})
 
 
 def assume(index: Index, action: Action, now: Now) -> bool:
@@ -97,8 +97,11 @@ def _moved(index: Index, action: Move | Recognise, now: Now) -> None:
 def _noted(index: Index, action: Note, now: Now) -> None:
     work = index.works[action.instruction]
     work.history.apply({**note_facts(action), "time": iso(now.wall_s)})
+    _escalation_noted(work, action, now)
     record = work.records.get(action.task_id or "")
     if record is None:
+        if action.event == "checkpoint_opened":
+            _met(work, str(action.facts["checkpoint"]), now)
         if action.event == "paused":
             work.paused_at = work.arrivals
         return
@@ -110,6 +113,22 @@ def _noted(index: Index, action: Note, now: Now) -> None:
         record.stalled_s = None
     elif action.event == "accepted":
         work.refresh(record)
+
+
+def _escalation_noted(work: Work, action: Note, now: Now) -> None:
+    """The time for the answer begins, begins anew, or is over."""
+    if action.event in ("escalated", "raised"):
+        work.seen_s[action.facts["escalation_id"]] = now.s
+    elif action.event == "escalation_answered":
+        work.seen_s.pop(action.facts["escalation_id"], None)
+
+
+def _met(work: Work, checkpoint: str, now: Now) -> None:
+    """Whoever waited there goes on: the lease begins anew."""
+    for task_id in work.meetings[checkpoint].participants if checkpoint in work.meetings else ():
+        if task_id in work.in_state[State.IN_PROGRESS]:
+            work.records[task_id].sign_s = now.s
+            work.touched[task_id] = None
 
 
 def _rearranged(work: Work, record: Record, action: Note) -> None:
@@ -127,11 +146,19 @@ def _rearranged(work: Work, record: Record, action: Note) -> None:
 def coalesce(actions: list[Action]) -> list[Action]:
     """Two moves of one task through queues in one turn are one rename, where the table has it.
 
-    A task that becomes ready goes from `waiting` straight into its agent's queue: that is the hot path.
+    A task that becomes ready goes from `waiting` straight into its agent's queue: that is the hot path. An alert that
+    begins and ends in one turn was none.
     """
     latest: dict[tuple[str, str], int] = {}
+    alerts: dict[tuple[str, object, object], int] = {}
     merged: list[Action | None] = []
     for action in actions:
+        if isinstance(action, Note) and action.task_id is None and action.event in ("alert", "alert_over"):
+            about = (action.instruction, action.facts.get("alert"), action.facts.get("about") or action.agent)
+            if about in alerts:
+                merged[alerts.pop(about)] = None
+                continue
+            alerts[about] = len(merged)
         if isinstance(action, Move):
             key = (action.instruction, action.task_id)
             before = merged[latest[key]] if key in latest else None

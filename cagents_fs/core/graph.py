@@ -17,6 +17,24 @@ def cycle(edges: Edges) -> list[str] | None:
     return None
 
 
+def circle_by(edges: Edges, task: str, awaited: str) -> list[str] | None:
+    """The circle that comes into being when `task` waits for `awaited` as well, as the path that one walks."""
+    came_from: dict[str, str] = {awaited: task}
+    pending = [awaited]
+    while pending and task not in came_from:
+        at = pending.pop()
+        for further in edges.get(at, ()):
+            if further not in came_from:
+                came_from[further] = at
+                pending.append(further)
+    if task not in came_from:
+        return None
+    path = [task]
+    while len(path) == 1 or path[-1] != task:
+        path.append(came_from[path[-1]])
+    return path[::-1]
+
+
 def circular(edges: Edges) -> set[str]:
     """Every task that lies on a cycle which had to be cut to get an order; empty for a proper graph."""
     found: set[str] = set()
@@ -74,12 +92,14 @@ def doomed(
     lost: Iterable[str],
     lacking: Iterable[tuple[str, str]] = (),
     waived: frozenset[tuple[str, str]] = frozenset(),
+    done: frozenset[str] = frozenset(),
 ) -> dict[str, tuple[str, ...]]:
     """Every task that can no longer start, with the lost tasks that it waits for, through any number of levels.
 
     `lost` are the tasks (or names of missing tasks) that will not be completed; they are not part of the answer,
     unless they wait for another lost one. `lacking` are edges (who waits, for whom) that cannot be met although the
-    awaited one is completed; `waived` are edges that nobody waits for any more.
+    awaited one is completed; `waived` are edges that nobody waits for any more. Who waits for one that is `done`,
+    whatever that one itself waits for, is not concerned.
     """
     causes: dict[str, set[str]] = {}
     starts = [(root, root, list(children.get(root, ()))) for root in lost]
@@ -87,6 +107,8 @@ def doomed(
         pending = [(child, via) for child in first]
         while pending:
             task, awaited = pending.pop()
+            if task in done:
+                continue
             known = causes.setdefault(task, set()) if (task, awaited) not in waived else {root}
             if root not in known:
                 known.add(root)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from cagents_fs.core.escalated import Escalated
 from cagents_fs.core.ledger import Ledger, Line, wall_s_of
 from cagents_fs.model.observations import Process
 
@@ -14,19 +15,6 @@ __all__ = ["Escalated", "History", "Ledger", "Line", "Outcomes"]
 
 
 MOST_FAILURES = 100  # in a row: a breaker that waits for more would never open
-
-
-@dataclass(slots=True)
-class Escalated:
-    """What the journal knows of an escalation."""
-
-    severity: str
-    to: str
-    sender: str | None = None
-    task_id: str | None = None
-    attempt: int | None = None
-    level: int = 0  # how often it was raised
-    closed: str | None = None  # the action that answered it
 
 
 @dataclass(slots=True)
@@ -116,6 +104,8 @@ class History:
 
     def _move(self, ledger: Ledger, line: Line) -> None:
         ledger.move(line)
+        if (name := line.get("escalation")) in self.escalations:
+            self.escalations[name].blocked = True
         if line.get("failure") and line.get("agent"):
             outcomes = self.outcomes.setdefault(line["agent"], Outcomes())
             outcomes.failed += 1
@@ -131,19 +121,10 @@ class History:
 
     def _escalation(self, line: Line) -> None:
         name = line["escalation_id"]
-        known = self.escalations.get(name)
         if line["event"] == "escalated":
-            self.escalations[name] = Escalated(
-                severity=line["severity"],
-                to=line["to"],
-                sender=line.get("agent"),
-                task_id=line.get("task_id"),
-                attempt=line.get("attempt"),
-            )
-        elif known is not None and line["event"] == "raised":
-            known.level, known.to = line["level"], line["to"]
-        elif known is not None:
-            known.closed = line["action"]
+            self.escalations[name] = Escalated.of(line)
+        elif name in self.escalations:
+            self.escalations[name].take(line)
 
     def _alert(self, line: Line) -> None:
         key = f"{line.get('alert')}/{line.get('about') or line.get('agent') or ''}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cagents_fs.core.artifacts import hands_over
-from cagents_fs.core.graph import circular, cycle, levels
+from cagents_fs.core.graph import circle_by, circular, cycle, levels
 from cagents_fs.core.meetings import Meeting, meetings_of
 from cagents_fs.core.record import Record
 from cagents_fs.core.stages import stages
@@ -111,17 +111,24 @@ class Index:
         """How deep this agent's queue in this instruction is."""
         return len(work.at_agent.get(agent, ()))
 
+    def replace(self, work: Work) -> None:
+        """An instruction was read anew: what others want of it, or wait for in it, is looked at again."""
+        self.works[work.id] = work
+        for other in self.works.values():
+            other.tangled_stale = True
+
     def look_across(self) -> None:
         """Bring what instructions know of each other's tasks up to date."""
-        for work in self.works.values():
-            if not work.outside:
-                continue
-            if work.tangled_stale:
-                work.tangled, work.tangled_stale = self._tangled(work), False
-                work.doom_stale = True
+        waiting = [work for work in self.works.values() if work.outside]
+        rounds = 2 if any(work.tangled for work in waiting) else 1  # a circle may have been cut anywhere on its way
+        for work in waiting * rounds:
             for reference in work.outside:
                 state, record = self._state_of(reference)
                 work.set_outside(reference, state, record)
+            if work.tangled_stale or work.tangled:
+                work.tangled, work.tangled_stale = self._tangled(work), False
+                work.doom_stale = True
+                self._want(work)
 
     def urgencies(self, policy: Policy) -> None:
         """Bring the urgency of all tasks up to date, also where those who wait are of other instructions."""
@@ -132,6 +139,15 @@ class Index:
                 self._ask(work)
             if not any(work.urgency_stale for work in self.works.values()):
                 return
+
+    def _want(self, work: Work) -> None:
+        """Let other instructions know which of their artifacts are waited for here."""
+        for child in {child for reference in work.outside for child in work.children[reference]}:
+            for dependency in work.records[child].task.dependencies.data_dependencies:
+                instruction, _, task_id = dependency.task_id.rpartition(":")
+                if instruction in self.works:
+                    wanted = self.works[instruction].wanted.setdefault(task_id, {})
+                    wanted[dependency.artifact_path] = f"{work.id}:{child}"
 
     def _ask(self, work: Work) -> None:
         for reference in work.outside:
@@ -159,19 +175,30 @@ class Index:
         lost = record.state in (State.FAILED, State.CANCELLED) or task_id in work.causes()
         return ("lost" if lost else "waits"), record
 
-    def _tangled(self, work: Work) -> frozenset[str]:
-        """The tasks of an instruction that lie on a circle through other instructions."""
+    def circle(self, work: Work, task_id: str, on: str) -> list[str] | None:
+        """The circle through other instructions that would be closed if this task waited for `inst:task` as well."""
+        return circle_by(self._across([on]), f"{work.id}:{task_id}", on)
+
+    def _across(self, names: list[str]) -> dict[str, list[str]]:
+        """Whom these tasks, each named `inst:task`, wait for, and whom those, through all instructions."""
         edges: dict[str, list[str]] = {}
-        pending = [f"{work.id}:{child}" for reference in work.outside for child in work.children.get(reference, ())]
+        pending = list(names)
         while pending:
             name = pending.pop()
             if name in edges:
                 continue
             instruction, _, task_id = name.partition(":")
             other = self.works.get(instruction)
-            awaited = other.edges.get(task_id, ()) if other else ()
+            there = other is not None and task_id in other.records
+            awaited = [*other.unmet_of(task_id), *other.open_children(task_id)] if other and there else []
             edges[name] = [a if ":" in a else f"{instruction}:{a}" for a in awaited]
             pending.extend(edges[name])
+        return edges
+
+    def _tangled(self, work: Work) -> frozenset[str]:
+        """The tasks of an instruction that lie on a circle through other instructions."""
+        waiting = [f"{work.id}:{child}" for reference in work.outside for child in work.children.get(reference, ())]
+        edges = self._across(waiting)
         if cycle(edges) is None:
             return frozenset()
         return frozenset(n.partition(":")[2] for n in circular(edges) if n.startswith(f"{work.id}:"))

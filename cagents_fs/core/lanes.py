@@ -5,7 +5,7 @@ and ageing only ever raises. So the best task is the best of at most four heads,
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from cagents_fs.core.ordering import aged
 from cagents_fs.core.record import Record
@@ -31,6 +31,8 @@ class Lanes:
         self._records = records
         self._heaps: dict[str, dict[int, list[_Entry]]] = {}
         self._entries = 0
+        self.in_domains: dict[str, int] = {}  # agent type -> how many of its tasks wait in the queue of a domain
+        self._counted: dict[str, str] = {}  # task -> the type under which it is counted there
 
     def agents(self) -> tuple[str, ...]:
         """The agent types that have had a lane."""
@@ -42,6 +44,23 @@ class Lanes:
         record.lane = self._entries
         lanes = self._heaps.setdefault(record.assigned or "", {})
         heapq.heappush(lanes.setdefault(record.urgency, []), (record.queued, record.lane, record.task.task_id))
+        self.count(record)
+
+    def count(self, record: Record) -> None:
+        """It may have come into the queue of a domain, or left it."""
+        counted = self._counted.pop(record.task.task_id, None)
+        if counted is not None:
+            self.in_domains[counted] -= 1
+        if record.state is State.DOMAINS:
+            agent = self._counted[record.task.task_id] = record.assigned or ""
+            self.in_domains[agent] = self.in_domains.get(agent, 0) + 1
+
+    def check(self) -> None:
+        """The numbers against what they are the numbers of."""
+        waiting = [record.assigned or "" for record in self._records.values() if record.state is State.DOMAINS]
+        for agent, number in self.in_domains.items():
+            assert number == waiting.count(agent), (agent, number)
+        assert sum(self.in_domains.values()) == len(waiting)
 
     def best(self, agent: str, policy: Policy, wall_s: float) -> Iterator[Record]:
         """The tasks for this agent type, best first, as long as none is moved."""
@@ -54,7 +73,11 @@ class Lanes:
 
     def best_of_all(self, policy: Policy, wall_s: float) -> Iterator[Record]:
         """The tasks of all agent types together, best first."""
-        lanes = [self.best(agent, policy, wall_s) for agent in self._heaps]
+        return self.best_among(self._heaps, policy, wall_s)
+
+    def best_among(self, agents: Iterable[str], policy: Policy, wall_s: float) -> Iterator[Record]:
+        """The tasks of some agent types together, best first."""
+        lanes = [self.best(agent, policy, wall_s) for agent in agents]
         return heapq.merge(*lanes, key=lambda record: standing(record, policy, wall_s))
 
     def _in_turn(self, heap: list[_Entry]) -> Iterator[Record]:

@@ -44,6 +44,7 @@ class Ledger:
     assigned: str | None = None  # to whom it was given instead of the agent of its definition
     paused: bool = False
     escalation: str | None = None  # the one of its own that blocks it
+    laid: str | None = None  # the manifest that lay there when it was blocked so
     waived: frozenset[str] = frozenset()  # dependencies that it goes on without
     added_edges: tuple[str, ...] = ()  # hard dependencies that were added to a running mesh
     artifacts: tuple[Line, ...] = ()  # of the accepted manifest: path, resolved, size_bytes, checksum, type
@@ -65,11 +66,13 @@ class Ledger:
         self.retries = line.get("retries", self.retries)
         self.skipped, self.stalled, self.alerted = bool(line.get("skip", False)), False, False
         self.blocked_by, self.escalation = tuple(line.get("blocked_by", ())), line.get("escalation")
+        self.laid, self.refused = line.get("laid"), line.get("void") or self.refused
         state = state_of(target)
         if state is State.AGENTS:
             self.holder, self.by_runner = folder_of(target), False
         elif state is State.IN_PROGRESS:
             self.holder = line.get("agent") or self.holder
+            self.runs = 0 if source == State.BLOCKED.value else self.runs  # it had to ask, and goes on
             self.by_runner = line.get("by") == "runner" or (self.by_runner and state_of(line["from"]) != State.AGENTS)
         elif state is State.RETRY and line.get("due"):
             self.due_wall_s = datetime.fromisoformat(line["due"]).timestamp()

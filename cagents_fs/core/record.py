@@ -6,7 +6,7 @@ from cagents_fs.core.ledger import Ledger
 from cagents_fs.core.ordering import RANK
 from cagents_fs.model.files import Heartbeat, Task
 from cagents_fs.model.observations import ChecksDone, ManifestSeen, ProcessEnded
-from cagents_fs.model.states import State
+from cagents_fs.model.states import QUEUED, State, state_of
 
 
 @dataclass(slots=True)
@@ -59,6 +59,11 @@ class Record:
     def settled(self) -> bool:
         """Whether journal and tree agree where it is; while they do not, only the rule of foreign moves looks at it."""
         return self.place is not None and self.place == self.ledger.place
+
+    def keeps_its_turn(self, before: State | None) -> bool:
+        """Whether it has been in the queues ever since it has its turn. A look that missed it changes nothing."""
+        known = before or (state_of(self.ledger.place) if self.ledger.place else None)
+        return self.queued > 0 and known in QUEUED
 
     @property
     def waits_for_children(self) -> bool:

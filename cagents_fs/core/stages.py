@@ -1,6 +1,7 @@
 """The stages of a pipeline: those that its tasks name, else the waves of the graph."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from cagents_fs.core.graph import Edges, levels
 from cagents_fs.model.faults import Fault
@@ -39,7 +40,7 @@ def stage_faults(tasks: Sequence[Task], edges: Edges, listed: Sequence[str]) -> 
     """What cannot be meant, with the task that it is about (or the stage, where no task is)."""
     order = named(tasks, listed)
     numbers = [stage for stage in order if isinstance(stage, int)]
-    gaps = [n for n in range(numbers[0], numbers[-1]) if n not in numbers] if numbers and numbers[-1] < 10_000 else []
+    gaps = [lower + 1 for lower, upper in pairwise(numbers) if upper - lower > 1]
     used = {task.stage for task in tasks}
     for empty in [*gaps[:10], *(name for name in listed if name not in used)]:
         text = f"the stage {empty} has no task: it would never be done; take it out, or give it one"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cagents_fs.core.artifacts import hands_over
-from cagents_fs.core.graph import doomed
+from cagents_fs.core.graph import circular, doomed
 from cagents_fs.core.history import History
 from cagents_fs.core.lanes import IN_LANES, Lanes
 from cagents_fs.core.meetings import Meeting
@@ -32,6 +32,7 @@ class Work:
     unmet: dict[str, int] = field(default_factory=dict)
     lacking: set[Edge] = field(default_factory=set)  # completed, without the artifact that is awaited
     outside: dict[str, str] = field(default_factory=dict)  # `inst:task` -> waits, met or lost
+    wanted: dict[str, dict[str, str]] = field(default_factory=dict)  # task -> artifact -> who elsewhere waits for it
     asked: dict[str, int] = field(default_factory=dict)  # how urgent those of other instructions are that wait for it
     level: dict[str, int] = field(default_factory=dict)  # the stage, counted from 0
     level_left: dict[int, int] = field(default_factory=dict)
@@ -93,6 +94,7 @@ class Work:
             self.doom_stale = self.urgency_stale = True
         record.place, record.state, record.absent = place, (state_of(place) if place else None), 0
         self.ready.pop(task_id, None)
+        self.lanes.count(record)
         if record.state is not None:
             self._enter(record, record.state, before, now_s)
 
@@ -102,7 +104,7 @@ class Work:
         record.arrived, record.entered_s, record.sign_s = self.arrivals, now_s, now_s
         record.signs, record.promised_s, record.stalled_s, record.blocked_s = 0, 0.0, None, None
         self.in_state[state][task_id] = None
-        if state in QUEUED and before not in QUEUED:
+        if state in QUEUED and not record.keeps_its_turn(before):
             record.queued = self.arrivals
         if state in IN_LANES and before not in IN_LANES:
             self.lanes.enter(record)
@@ -131,6 +133,8 @@ class Work:
                 self._step(child, task_id, step, record)
         if parent := record.task.parent_task_id:
             self.touched[parent] = None
+        if task_id in self.circular or task_id in self.doom:
+            self.doom_stale = True
 
     def _step(self, child: str, awaited: str, step: int, record: Record | None) -> None:
         """One of those for whom `child` waits has come, or is gone again. Without its artifact it has not come."""
@@ -213,17 +217,19 @@ class Work:
         """The tasks that can no longer start, with what was lost. Worked out again only after something was lost."""
         if self.doom_stale:
             lost = self.lost()
-            missing = (
-                [t for t in self.children if ":" not in t and t not in self.records] if self.history.intake else []
-            )
-            elsewhere = [reference for reference, state in self.outside.items() if state == "lost"]
-            roots = [*lost, *missing, *elsewhere, *sorted(self.circular | self.tangled)]
-            before, self.doom = self.doom, doomed(self.edges, self.children, roots, self.lacking, self._waived())
+            roots = [*lost, *self._missing(), *sorted(self._circles())]
+            lacking = self.lacking | {(task_id, task_id) for task_id in self.tangled}
+            done = frozenset(task_id for task_id, record in self.records.items() if record.satisfied)
+            before, self.doom = self.doom, doomed(self.edges, self.children, roots, lacking, self._waived(), done)
             if self.mode == "pipeline" and lost:
                 self._close_stages(lost)
             self.touched.update(dict.fromkeys([*before, *self.doom]))
             self.doom_stale = False
         return self.doom
+
+    def _circles(self) -> set[str]:
+        """The tasks of the circles that nobody has cut, by a cancellation with skip or by giving up a dependency."""
+        return circular({task_id: [*self.unmet_of(task_id), *self.open_children(task_id)] for task_id in self.circular})
 
     def _missing(self) -> list[str]:
         """What is waited for and is not there; before everything has been taken in, nothing counts as missing."""
@@ -234,8 +240,7 @@ class Work:
 
     def lost(self) -> list[str]:
         """The tasks that have ended and that nobody can be given."""
-        states = (State.FAILED, State.CANCELLED)
-        return [t for state in states for t in self.in_state[state] if not self.records[t].satisfied]
+        return [t for s in (State.FAILED, State.CANCELLED) for t in self.in_state[s] if not self.records[t].satisfied]
 
     def _waived(self) -> frozenset[Edge]:
         return frozenset((t, awaited) for t, record in self.records.items() for awaited in record.ledger.waived)
@@ -278,7 +283,7 @@ class Work:
 
     def open_children(self, parent: str) -> list[str]:
         """The children that are not done. A parent is completed after all of them."""
-        return [child for child in self.offspring.get(parent, ()) if not self.records[child].satisfied]
+        return [t for t in self.offspring.get(parent, ()) if parent in self.records and not self.is_met(parent, t)]
 
     def check(self) -> None:
         """Every lookup against what it is a lookup of; a test calls this after every turn."""
@@ -290,5 +295,6 @@ class Work:
             assert self.unmet[task_id] == unmet, (task_id, self.unmet[task_id], unmet)
             waits = record.state is State.WAITING and not unmet
             assert (task_id in self.ready) == waits, (task_id, record.state, unmet)
+        self.lanes.check()
         for agent, members in self.at_agent.items():
             assert all(self.records[t].place == f"{State.AGENTS.value}/{agent}" for t in members), agent

@@ -96,6 +96,8 @@ class BeatEyes:
         stale = beat.attempt is not None and beat.attempt != record.ledger.attempt
         if record.state is State.IN_PROGRESS and record.ledger.holder in (None, beat.agent_name) and not stale:
             record.heartbeat = beat
+            began_s = now.s if record.blocked_s is None else record.blocked_s
+            record.blocked_s = began_s if beat.status == "blocked" else None
             if beat.written_by != "runner" and not first:
                 alive(work, record, now)
                 record.promised_s = beat.promised_silence_s() or 0.0

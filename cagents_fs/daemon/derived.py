@@ -9,8 +9,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from cagents_fs.core.index import Index
+from cagents_fs.core.index import Index, Work
 from cagents_fs.core.lanes import standing
+from cagents_fs.daemon.capacity_files import CapacityFiles
+from cagents_fs.daemon.result_files import ResultFiles
 from cagents_fs.model.actions import Action, Move, Note, Phase, Recognise, WriteVerdict
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
@@ -37,6 +39,21 @@ class Derived:
         self._verdicts: deque[WriteVerdict] = deque()
         self._ended: deque[str] = deque()
         self._closing: deque[tuple[str, str | None]] = deque()  # None: that was the last of the instruction
+        self._results, self._capacity = ResultFiles(root), CapacityFiles(root)
+        self._leaving = False
+
+    def opened(self, work: Work) -> None:
+        """The daemon has begun: what was cut short is taken up."""
+        under_way = {*self._ended, *(name for name, _ in self._closing)}
+        if not work.history.closed and not work.open and work.id not in under_way:
+            self.close(work.id)
+        self._results.opened(work)
+
+    def hasten(self) -> None:
+        """We are leaving: everything is due now."""
+        self._leaving, self._queues_at_s = True, 0.0
+        self._results.hasten()
+        self._capacity.hasten()
 
     def close(self, instruction: str) -> None:
         """An instruction has ended, and its task files do not say so yet."""
@@ -44,6 +61,8 @@ class Derived:
 
     def saw(self, action: Action) -> None:
         """An action was carried out."""
+        self._results.saw(action)
+        self._capacity.changed()
         match action:
             case Move() | Recognise():
                 for place in (action.source, action.target):
@@ -65,23 +84,33 @@ class Derived:
     @property
     def busy(self) -> bool:
         """Whether anything is left to write now."""
+        if self._leaving:
+            return self._soon_s() is not None
+        return bool(self._rest or self._results.busy or self._capacity.busy)
+
+    @property
+    def _rest(self) -> bool:
         return bool(self._closing or self._ended or self._verdicts)
 
     def next_s(self) -> float | None:
         """When, in observed seconds, something is to be written; None for never."""
-        if self.busy:
+        return 0.0 if self.busy else self._soon_s()
+
+    def _soon_s(self) -> float | None:
+        if self._rest:
             return 0.0
-        return self._queues_at_s if self._queues else None
+        times = (self._queues_at_s if self._queues else None, self._results.next_s(), self._capacity.next_s())
+        return min((at_s for at_s in times if at_s is not None), default=None)
 
     def step(self, index: Index, now: Now) -> list[str]:
         """Write some more. Returns the instructions that are closed now. Trouble is logged and nothing else."""
-        begun_s, closed = time.monotonic(), list[str]()
+        until_s, closed = time.monotonic() + STEP_S, list[str]()
         if self._queues and now.s >= self._queues_at_s:
             self._queues_at_s = now.s + EVERY_S
             for instruction, agent in self._queues:
                 self._safely(lambda i=instruction, a=agent: self._queue(index, i, a, now))  # type: ignore[misc]
             self._queues.clear()
-        while self.busy and time.monotonic() - begun_s < STEP_S:
+        while self._rest and time.monotonic() < until_s:
             if self._verdicts:
                 verdict = self._verdicts.popleft()
                 self._safely(lambda v=verdict: informing.write(self._root, v, now))  # type: ignore[misc]
@@ -96,6 +125,9 @@ class Derived:
                 if name in index.works:
                     self._closing.extend((name, task_id) for task_id in index.works[name].records)
                     self._closing.append((name, None))
+        self._safely(lambda: self._capacity.step(index, self._policy(), now, until_s))
+        if not (self._rest or closed):  # results come last: they are up to date when nothing in the journal is younger
+            self._safely(lambda: self._results.step(index, now, until_s))
         return closed
 
     @staticmethod

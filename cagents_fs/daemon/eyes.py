@@ -10,6 +10,7 @@ from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.answering import answer, version_of
 from cagents_fs.daemon.beat_eyes import BeatEyes
 from cagents_fs.daemon.plan_eyes import PlanEyes
+from cagents_fs.daemon.plea_eyes import PleaEyes
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.daemon.watch import Watcher
 from cagents_fs.daemon.work_eyes import WorkEyes
@@ -42,6 +43,7 @@ class Eyes:
         self.work_eyes = WorkEyes(self.root, settling, watcher, policy)
         self.beat_eyes = BeatEyes(self.root, settling, policy)
         self.plan_eyes = PlanEyes(self.root, settling, committer, policy)
+        self.plea_eyes = PleaEyes(self.root, settling, policy)
         self.noted: set[tuple[str, str, str]] = set()
         self._doubles: dict[tuple[str, str], tuple[str, ...]] = {}
 
@@ -51,8 +53,9 @@ class Eyes:
         """Take an instruction into the picture, from its journal and its files, and watch it."""
         loaded = load(self.root, instruction)
         self.committer.open(instruction, loaded.lines)
+        loaded.work.paused_at = loaded.work.arrivals  # whatever is claimed now was claimed before we saw it paused
         old = self.index.works.get(instruction)
-        self.index.works[instruction] = loaded.work
+        self.index.replace(loaded.work)
         for record in loaded.work.records.values():
             record.entered_s = record.sign_s = now.s
             if record.ledger.stalled and record.state is State.IN_PROGRESS:  # the grace begins anew
@@ -60,6 +63,7 @@ class Eyes:
         if old is not None:
             self._carry_over(old, loaded.work)
             self.plan_eyes.forget(instruction)  # what was seen and not carried out is still there
+            self.plea_eyes.forget(instruction)
         self.watch(loaded.work)
         self.scanner.forget(os.path.join(self.root, instruction))
         yield from self._troubles(loaded)
@@ -73,6 +77,9 @@ class Eyes:
     def _carry_over(old: Work, new: Work) -> None:
         """What only this life knows: leases, processes, answers of checks. Checks under way are asked for anew."""
         new.whole_checks = old.whole_checks
+        new.seen_s = {name: since_s for name, since_s in old.seen_s.items() if name in new.history.escalations}
+        for name, meeting in new.meetings.items():
+            meeting.arrived |= old.meetings[name].arrived if name in old.meetings else {}
         for task_id, before in old.records.items():
             if (record := new.records.get(task_id)) is None:
                 continue
@@ -82,6 +89,7 @@ class Eyes:
                 record.signs, record.stalled_s, record.promised_s = before.signs, before.stalled_s, before.promised_s
                 record.entered_s, record.sign_s = before.entered_s, before.sign_s
                 record.claim_seen, record.checks = before.claim_seen, before.checks
+                record.blocked_s = before.blocked_s
 
     @staticmethod
     def _troubles(loaded: Loaded) -> Iterator[Action]:
@@ -106,6 +114,7 @@ class Eyes:
             "heartbeats",
             "outputs",
             "outputs/partial",
+            *self.plea_eyes.folders(work),
             *places,
         ):
             self.watcher.add(os.path.join(folder, relative) if relative else folder)
@@ -114,7 +123,7 @@ class Eyes:
 
     def wake_s(self) -> float | None:
         """When, in observed seconds, something that has to settle is to be looked at again."""
-        times = (self.work_eyes.wake_s, self.beat_eyes.wake_s, self.plan_eyes.wake_s)
+        times = (eyes.wake_s for eyes in (self.work_eyes, self.beat_eyes, self.plan_eyes, self.plea_eyes))
         return min((at_s for at_s in times if at_s is not None), default=None)
 
     def settled(self, now: Now) -> Iterator[Action]:
@@ -125,6 +134,10 @@ class Eyes:
             self.beat_eyes.wake_s = None
             for work in tuple(self.index.works.values()):
                 yield from self.beat_eyes.heartbeats(work, now)
+        if self.plea_eyes.wake_s is not None and self.plea_eyes.wake_s <= now.s:
+            self.plea_eyes.wake_s = None
+            for work in tuple(self.index.works.values()):
+                yield from self.plea_eyes.look(work, now)
         if self.plan_eyes.wake_s is not None and self.plan_eyes.wake_s <= now.s:
             self.plan_eyes.wake_s = None
             for work in tuple(self.index.works.values()):
@@ -156,6 +169,7 @@ class Eyes:
             yield from self._listing(work, listing, now)
         yield from self._absent(work, now)
         yield from self.plan_eyes.requests(work, now)
+        yield from self.plea_eyes.look(work, now)
         yield from self.beat_eyes.heartbeats(work, now)
         self.work_eyes.look(work, now)
 

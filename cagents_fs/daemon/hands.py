@@ -1,5 +1,6 @@
 """The runner's part of a turn: start what was claimed, hand in for those that wrote nothing, end what has no task."""
 
+import hashlib
 import logging
 import os
 import shutil
@@ -8,7 +9,10 @@ from typing import Any
 
 from cagents_fs import handing_in
 from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.core.inputs import inputs
+from cagents_fs.daemon.beats import Beats
 from cagents_fs.daemon.work_eyes import WorkEyes
+from cagents_fs.jobs import list_inputs
 from cagents_fs.model.actions import KeepCopy, Start, Stop
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.layout import AGENT_LOG, MANIFEST, VERIFICATION
@@ -17,16 +21,17 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State
 from cagents_fs.rules.limits import type_of
+from cagents_fs.rules.pleas import asks_for_help, decisions
 from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive, log_tail
-from cagents_fs.runner.prompts import Surroundings, command_line, mark, prompt_text, variables
+from cagents_fs.runner.prompts import Surroundings, command_line, environment, mark, prompt_text, variables
 from cagents_fs.store import informing
 from cagents_fs.store.commit import Committer
-from cagents_fs.store.disk import no_links, put, put_link_aside
-from cagents_fs.store.dump import END, dump
+from cagents_fs.store.disk import put, put_link_aside
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 log = logging.getLogger("cagents_fs")
+BY_RUNNER = b"written_by: runner"
 
 
 class Hands:
@@ -37,7 +42,7 @@ class Hands:
     ) -> None:
         """Nothing is started yet."""
         self.index, self.committer, self.processes, self.eyes, self.policy = index, committer, processes, eyes, policy
-        self._beat_at_s = 0.0
+        self.beats = Beats(index, committer.root, policy)
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -72,7 +77,7 @@ class Hands:
             self._hand_in_failure(work, record, text, "agent_not_found" if missing else "cannot_start", now)
             return None
         self.eyes.entered(work, record, now)
-        self._beat(work, record, action.agent, now)
+        self.beats.write(work, record, action.agent, now)
         return {
             "time": iso(now.wall_s),
             "event": "process_started",
@@ -90,16 +95,15 @@ class Hands:
         if record.ledger.process is not None:  # left behind by a killed runner; never two agents on one task
             end_orphan(record.ledger.process, marked)
         put_link_aside(around.output)
-        os.makedirs(around.output, exist_ok=True)
-        no_links(around.output)
-        prompt = prompt_text(record.task, around, self._faults(around.output))
+        list_inputs(around)
+        prompt = prompt_text(record.task, around, self._faults(around.output), decisions(work, task_id))
         put(around.prompt_file, prompt.encode(), durable=False)
         given = variables(task_id, around)
         return Launch(
             key=(work.id, task_id),
             attempt=around.attempt,
             command=self._runnable(command_line(kind, record.task, prompt, given), kind),
-            env={**os.environ, **given, "CAGENTS_MARK": marked},
+            env=environment(os.environ, {**given, "CAGENTS_MARK": marked}),
             workspace=around.workspace,
             log_path=around.log,
         )
@@ -111,16 +115,16 @@ class Hands:
         return command
 
     def _around(self, work: Work, record: Record, agent: str, attempt: int) -> Surroundings:
-        root, task_id = self.committer.root, record.task.task_id
-        roots = self.eyes.roots(work, record)
+        root, roots = self.committer.root, self.eyes.roots(work, record)
         return Surroundings(
             root=root,
             instruction=work.id,
-            task_file=os.path.join(root, work.id, State.IN_PROGRESS.value, f"{task_id}.yaml"),
+            task_file=os.path.join(root, work.id, State.IN_PROGRESS.value, f"{record.task.task_id}.yaml"),
             agent=agent,
             attempt=attempt,
             output=roots.output_dir,
             workspace=roots.workspace,
+            inputs=inputs(self.index.works, work, record),
         )
 
     @staticmethod
@@ -181,7 +185,7 @@ class Hands:
         work.history.apply(line)
         work.touched[task_id] = None
         held = record.settled and record.state is State.IN_PROGRESS and record.ledger.attempt == ended.attempt
-        if held and not ended.stopped:
+        if held and not ended.stopped and not asks_for_help(work, record):
             self._hand_in(work, record, ended, now)
 
     def _hand_in(self, work: Work, record: Record, ended: Ended, now: Now) -> None:
@@ -200,22 +204,24 @@ class Hands:
             )
 
     def _has_own(self, work: Work, record: Record, output: str) -> bool:
-        path = os.path.join(output, MANIFEST)
-        if not os.path.lexists(path):
+        """Whether the agent itself has handed in; our own claim that was rejected is replaced by the next one."""
+        try:
+            data = read_bounded(os.path.join(output, MANIFEST), self.policy().max_file_bytes).data
+        except FileNotFoundError:
+            return False
+        except (OSError, NotRegular, TooLarge):
+            return True  # it is answered
+        judged = record.ledger.judged
+        if judged is not None and judged[0] == hashlib.sha256(data).hexdigest() and BY_RUNNER in data:
             return False
         self.eyes.manifest(work, record, now=Now(s=record.sign_s, wall_s=0.0))
-        seen = record.manifest
-        if seen is None:
-            return True  # it is there and has to settle; it is judged then
-        if seen.manifest is not None and seen.manifest.status == "partial":
-            return False
-        judged = (seen.sha256, seen.evidence_sha256) == record.ledger.judged
-        return not (judged and "written_by: runner" in seen.text)  # a rejected claim is not replaced by one of less
+        seen = record.manifest  # None: it is there and has to settle; it is judged then
+        return not (seen is not None and seen.manifest is not None and seen.manifest.status == "partial")
 
     def _keep(self, work: Work, record: Record, now: Now) -> None:
         """What the agent itself wrote is not lost where our manifest takes its place."""
         seen = record.manifest
-        if seen is not None and "written_by: runner" not in seen.text:
+        if seen is not None and BY_RUNNER.decode() not in seen.text:
             text = "the process ended without handing in anew; the runner's manifest took the place of this one"
             copy = KeepCopy(instruction=work.id, path=seen.path, faults=(Fault("replaced", text, seen.path),))
             informing.write(self.committer.root, copy, now)
@@ -237,37 +243,6 @@ class Hands:
         path = handing_in.write(self.eyes.roots(work, record).output_dir, {**head, **fields})
         self.eyes.settling.was_renamed(path)
         self.eyes.output(work, record.task.task_id, now)
-
-    def beat(self, now: Now) -> float:
-        """Beat for the processes that run, when it is time. Returns when it is the next time."""
-        if now.s >= self._beat_at_s:
-            self._beat_at_s = now.s + self.policy().heartbeat_interval_s
-            for work in self.index.works.values():
-                for task_id in work.in_state[State.IN_PROGRESS]:
-                    record = work.records[task_id]
-                    if record.running and record.ledger.holder:
-                        self._beat(work, record, record.ledger.holder, now)
-        return self._beat_at_s
-
-    def _beat(self, work: Work, record: Record, agent: str, now: Now) -> None:
-        """Say that the process exists; never over what the agent itself has written."""
-        task_id = record.task.task_id
-        path = os.path.join(self.committer.root, work.id, "heartbeats", f"{agent}_{task_id}.yaml")
-        if record.heartbeat is not None and record.heartbeat.written_by != "runner":
-            return
-        beat = {
-            "agent_name": agent,
-            "task_id": task_id,
-            "timestamp": iso(now.wall_s),
-            "status": "in_progress",
-            "current_activity": "the process is running",
-            "attempt": record.ledger.attempt,
-            "written_by": "runner",
-        }
-        try:
-            put(path, (dump(beat) + END).encode(), durable=False)
-        except OSError as error:  # it informs, and decides nothing
-            log.warning("cannot beat for %s: %s", agent, error, extra={"event": "skipped", "instruction": work.id})
 
     def end_orphans(self, work: Work, now: Now) -> None:
         """End what a killed runner left behind, unless it has handed in. Raises OSError."""

@@ -73,6 +73,10 @@ class Hearing:
                 self.eyes.watch(work)
             case "request":
                 yield from self.eyes.plan_eyes.request(work, spot.name, now)
+            case "escalation" | "response":
+                yield from self.eyes.plea_eyes.plea(work, spot.name, now)
+            case "arrival":
+                yield from self.eyes.plea_eyes.arrival(work, spot.name, now)
             case _:
                 if len(parts) >= 3 and parts[1] in ("tasks", "queues"):
                     self.eyes.scanner.forget(os.path.join(self.eyes.root, work.id))

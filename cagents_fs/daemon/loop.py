@@ -6,6 +6,7 @@ instructions concerned are read again from the tree, later and later, until it i
 """
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +63,7 @@ class Loop:
         self.moved = 0  # how many actions the last turn carried out
         self.listeners: list[Callable[[Action, Now], None]] = []
         self._reopen: set[str] = set()
+        self._unheard_s = math.inf  # since when a process has ended and may have left a question
         self.hearing = Hearing(eyes)
         self.desk = VerdictDesk(committer.root, index, eyes.work_eyes, checking, policy)
 
@@ -106,8 +108,7 @@ class Loop:
             take(self._again(instruction, now))
         take(self.hearing.take(hints, now))
         take(self.desk.take(now))
-        if self.hands is not None:
-            self.hands.reap(now)
+        take(self._reap(now))
         if everything:
             take(self._look(now))
         take(self.eyes.settled(now))
@@ -117,6 +118,23 @@ class Loop:
         self.moved = len(actions)
         self._do(coalesce(actions), now)
         self.derive(now)
+
+    def _reap(self, now: Now) -> Iterator[Action]:
+        """Take note of what has ended. Who has asked for help and left has not handed in: so, who has asked?
+
+        A question that has yet to settle is waited for, at most as long as twice that takes.
+        """
+        if self.hands is None:
+            return
+        if self.hands.processes.any_ended():
+            for work in tuple(self.index.works.values()):
+                yield from self.eyes.plea_eyes.look(work, now)
+            self._unheard_s = min(self._unheard_s, now.s)
+            patient = now.s - self._unheard_s < 2 * self.policy().settle_s
+            if patient and self.eyes.plea_eyes.wake_s is not None:
+                return
+        self._unheard_s = math.inf
+        self.hands.reap(now)
 
     def derive(self, now: Now) -> None:
         """Write some of what is derived. Raises OSError."""

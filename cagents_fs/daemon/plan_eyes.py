@@ -3,10 +3,12 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from cagents_fs.core.coherence import added_faults
 from cagents_fs.core.index import Record, Work
 from cagents_fs.daemon.answering import answer, mended, version_of
+from cagents_fs.daemon.fresh import FreshFiles
 from cagents_fs.daemon.intake import take_in_plan, take_in_task
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.model.actions import Action, Note
@@ -22,49 +24,26 @@ from cagents_fs.store.check import check
 from cagents_fs.store.commit import Committer
 from cagents_fs.store.definitions import as_written, digest
 from cagents_fs.store.disk import rename_noreplace
-from cagents_fs.store.reading import NotRegular, Signature, Snapshot, TooLarge, read_bounded
+from cagents_fs.store.reading import NotRegular, Snapshot, TooLarge, read_bounded
 from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 
-class PlanEyes:
+class PlanEyes(FreshFiles):
     """Reads plans, tasks in `tasks/pending`, and requests."""
 
     def __init__(self, root: str, settling: Settling, committer: Committer, policy: Callable[[], Policy]) -> None:
         """Nothing is read yet."""
-        self.root, self.settling, self.committer, self.policy = root, settling, committer, policy
-        self.wake_s: float | None = None
-        self._judged: dict[str, Signature] = {}
+        super().__init__(root, settling, policy)
+        self.committer = committer
         self._task_files: dict[tuple[str, str], tuple[int, int, int]] = {}
-
-    def _settled(self, work: Work, relative: str, limit: int, now: Now) -> Iterator[Action | Snapshot]:
-        """The file once it is settled and not yet judged as it is; answers in its place where it is no file."""
-        path = os.path.join(self.root, work.id, relative)
-        try:
-            signature = Signature.of(os.lstat(path))
-            if self._judged.get(path) == signature:
-                return
-            snapshot = read_bounded(path, limit)
-        except (FileNotFoundError, NotADirectoryError):
-            self._judged.pop(path, None)
-            return
-        except (NotRegular, TooLarge) as error:
-            self._judged[path] = signature
-            version = f"{signature.ino}.{signature.size}"
-            yield from answer(work, relative, [Fault("unreadable", str(error), relative)], version)
-            return
-        wake_s = self.settling.wait_s(path, snapshot, now)
-        if wake_s is not None:
-            self.wake_s = wake_s if self.wake_s is None else min(self.wake_s, wake_s)
-            return
-        self._judged[path] = snapshot.signature
-        yield snapshot
+        self._orphans: dict[tuple[str, str], tuple[str, str]] = {}  # tasks without their parent -> path, parent
 
     # -- plans -----------------------------------------------------------------------------------------------------
 
     def plan(self, work: Work, now: Now) -> Iterator[Action]:
         """Take a plan in; a plan that changes afterwards changes nothing, and that is said."""
-        for item in self._settled(work, PLAN, PLAN_LIMITS.max_bytes, now):
+        for item in self.settled(work, PLAN, PLAN_LIMITS.max_bytes, now):
             if not isinstance(item, Snapshot):
                 yield item
             elif work.history.intake is None:
@@ -94,7 +73,7 @@ class PlanEyes:
         if work.history.intake is None and os.path.lexists(os.path.join(self.root, work.id, PLAN)):
             return  # the plan comes first: it may have this task
         relative = f"{folder}/{stem}.yaml"
-        for item in self._settled(work, relative, self.policy().max_file_bytes, now):
+        for item in self.settled(work, relative, self.policy().max_file_bytes, now):
             if isinstance(item, Snapshot):
                 yield from self._pending(work, folder, relative, stem, item.data, now)
             else:
@@ -111,6 +90,10 @@ class PlanEyes:
         task, faults = checked.value, list(checked.faults)
         if task is not None:
             faults.extend(self._task_faults(work, task, stem, relative))
+            for loc, fault in added_faults(work, task, self.policy().max_depth):
+                faults.append(Fault(fault.code, fault.message, relative, *(document.place(loc) or (None, None))))
+            if self._comes_after_its_parent(work, task, folder, faults):
+                return
         if task is None or faults:
             yield from answer(work, relative, faults, version_of(data), task_id=stem)
             return
@@ -119,11 +102,32 @@ class PlanEyes:
         source = SYNONYMS.get(folder, folder)
         take_in_task(work, task, as_written(document.value), source, self.committer, self.policy(), now)
         self.remember_files(work)
+        self._parent_is_there(work, task.task_id, now)
         yield from mended(work, relative)
         for warning in checked.warnings[:20]:
             yield Note(
                 instruction=work.id, event="warning", task_id=stem, reason=str(warning), facts={"path": relative}
             )
+
+    def _comes_after_its_parent(self, work: Work, task: Task, folder: str, faults: Sequence[Fault]) -> bool:
+        """Whether nothing is wrong but that its parent lies in `tasks/pending` too, and is taken in first."""
+        if "missing_parent" not in [fault.code for fault in faults]:
+            return False
+        parent = self._orphans[work.id, task.task_id] = f"{folder}/{task.task_id}.yaml", task.parent_task_id or ""
+        above, chain = parent[1], [task.task_id]
+        while above not in chain and (work.id, above) in self._orphans:
+            chain.append(above)
+            above = self._orphans[work.id, above][1]
+        there = os.path.lexists(os.path.join(self.root, work.id, folder, f"{task.parent_task_id}.yaml"))
+        return there and above not in chain and len(faults) == 1
+
+    def _parent_is_there(self, work: Work, parent: str, now: Now) -> None:
+        """Those that came before their parent, and were answered or kept waiting, are judged again."""
+        self._orphans.pop((work.id, parent), None)
+        for (instruction, _), (relative, above) in self._orphans.items():
+            if (instruction, above) == (work.id, parent):
+                self.reconsider(work, relative)
+                self.wake_s = now.s
 
     def remember_files(self, work: Work) -> None:
         """What stat says of the task files now: a rename changes none of it, an edit does."""
@@ -197,12 +201,6 @@ class PlanEyes:
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    def forget(self, instruction: str) -> None:
-        """Read the plan, the further tasks and the requests of an instruction again."""
-        folder = os.path.join(self.root, instruction) + os.sep
-        for path in [path for path in self._judged if path.startswith(folder)]:
-            del self._judged[path]
-
     def requests(self, work: Work, now: Now) -> Iterator[Action]:
         """Look at all requests of an instruction."""
         try:
@@ -217,7 +215,7 @@ class PlanEyes:
         if not is_candidate(name) or stem_of(name) is None or name in work.requests:
             return
         relative = f"requests/{name}"
-        for item in self._settled(work, relative, self.policy().max_file_bytes, now):
+        for item in self.settled(work, relative, self.policy().max_file_bytes, now):
             if not isinstance(item, Snapshot):
                 yield item
                 continue

@@ -113,8 +113,7 @@ class Service:
         self.index.hands = self.agents or 0  # not before: nothing is started twice beside what is left over
         for work in self.index.works.values():
             work.touched.update(dict.fromkeys(work.records))
-            if not work.history.closed and not work.open:
-                self.loop.derived.close(work.id)
+            self.loop.derived.opened(work)
         self.loop.wake_s = 0.0
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -130,7 +129,7 @@ class Service:
 
     def _sleep(self) -> None:
         now = self.clock.now()
-        next_s = min(self.loop.next_s(), self.hands.beat(now) if len(self.processes) else now.s + 3600.0)
+        next_s = min(self.loop.next_s(), self.hands.beats.beat(now) if len(self.processes) else now.s + 3600.0)
         timeout_s = max(0.0, next_s - now.s)
         kill_s = self.processes.next_kill_in_s()
         if kill_s is not None:
@@ -179,6 +178,7 @@ class Service:
     def _write_what_is_left(self) -> None:
         """Derived files, for a second at most: what is not written now is written by the next daemon."""
         deadline_s = time.monotonic() + 1.0
+        self.loop.derived.hasten()
         while self.loop.derived.busy and time.monotonic() < deadline_s:
             self.loop.derive(self.clock.now())
 

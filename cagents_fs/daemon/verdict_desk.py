@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from cagents_fs.core.index import Index, Record, Work
+from cagents_fs.core.inputs import inputs
 from cagents_fs.daemon.checking import Checking
 from cagents_fs.daemon.work_eyes import WorkEyes
 from cagents_fs.jobs import check_job
@@ -34,6 +35,7 @@ class VerdictDesk:
             self.policy(),
             key=action.key,
             attempt=action.attempt,
+            given=inputs(self.index.works, work, record) if record else (),
             before=action.before,
         )
         self.checking.submit(job)

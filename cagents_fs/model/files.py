@@ -6,14 +6,21 @@ Unknown keys are kept (`model_extra`) and named in a warning by the reader; miss
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from cagents_fs.model.durations import Duration
 from cagents_fs.model.fields import Digest, Mode, Moment, Number, Priority, Said, Text, Texts, Whole, listed
 from cagents_fs.model.ids import Id
 from cagents_fs.model.parts import Criteria, Dependencies, Record, long_form
 
-Stage = Annotated[Annotated[Whole, Field(ge=0, le=100_000)] | Id, Field(union_mode="left_to_right")]
+
+def _kind_of_stage(value: object) -> str:
+    """What is written as a number is meant as one, also where it cannot be one: it is no name then."""
+    return "name" if isinstance(value, str) and not (value.isascii() and value.isdigit()) else "number"
+
+
+StageNumber = Annotated[Whole, Field(ge=0, le=100_000), BeforeValidator(lambda v: int(v) if isinstance(v, str) else v)]
+Stage = Annotated[Annotated[StageNumber, Tag("number")] | Annotated[Id, Tag("name")], Discriminator(_kind_of_stage)]
 
 
 class Task(Record):
@@ -154,6 +161,7 @@ class Escalation(Record):
     from_agent: Id
     to_agent: Id | None = None
     task_id: Id | None = None
+    attempt: Annotated[Whole, Field(ge=1)] | None = None  # absent: the one that is running when it is seen
     timestamp: Moment | None = None
     severity: Literal["blocker", "high", "medium", "low"]
     issue_description: Said

@@ -8,6 +8,7 @@ from cagents_fs.model.states import FOLDERED, State, place_of
 SYSTEM = "_system"
 CONFIG = "_system/config"
 INBOX = "_communication/inbox"
+CAPACITY = "_system/capacity/agents"
 TEMPLATE_MARK = "_system/template"
 PLAN = "workflow/plan.yaml"
 ADDED = "workflow/tasks"
@@ -24,7 +25,7 @@ TREE_FOLDERS = (
     CONFIG,
     "_system/schemas",
     "_system/daemon/locks",
-    "_system/capacity/agents",
+    CAPACITY,
     "_system/alerts",
     "_system/analytics",
     "_system/cache",
@@ -61,7 +62,9 @@ INSTRUCTION_FOLDERS = (
 class Spot:
     """What lies at a path: its `kind`, and whose it is as far as the path says."""
 
-    kind: str  # task | heartbeat | manifest | output | plan | instruction | request | config | other
+    # task | heartbeat | manifest | output | plan | instruction | request | escalation | response | arrival | config |
+    # other
+    kind: str
     instruction: str | None = None
     place: str | None = None  # of a task file: its directory relative to the instruction
     task: str | None = None
@@ -98,6 +101,11 @@ def _within(instruction: str, parts: list[str]) -> Spot:
             return Spot("instruction", instruction, name=name)
         case [("heartbeats" | "requests") as folder, *rest] if rest:
             return Spot({"heartbeats": "heartbeat", "requests": "request"}[folder], instruction, name="/".join(rest))
+        case ["escalations", _] if is_candidate(name):
+            is_response = (stem_of(name) or "").endswith(".response")
+            return Spot("response" if is_response else "escalation", instruction, name=name)
+        case ["checkpoints", point, _] if is_candidate(name):
+            return Spot("arrival", instruction, name=f"{point}/{name}")
     return Spot("other", instruction, name=name)
 
 

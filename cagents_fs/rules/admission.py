@@ -1,6 +1,6 @@
 """What may be released now? Global queue, domain queue, agent's queue; what does not fit waits, in its order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.core.inputs import inputs
@@ -8,22 +8,23 @@ from cagents_fs.model.actions import Action, Move, RunChecks, Tell
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, place_of
-from cagents_fs.rules.limits import admitted
+from cagents_fs.rules.limits import admitted, instances, type_of
 from cagents_fs.rules.placement import Placement
 
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which tasks are released, to whom, and which wait in their domain?"""
     may_release = admitted(index, policy)
+    index.urgencies(policy)
     for work in index.works.values():
         if work.history.intake is None:
             continue
-        yield from _recalled(work)
+        yield from _recalled(work, policy)
         if work.id in may_release and (work.in_state[State.GLOBAL] or work.in_state[State.DOMAINS]):
             yield from _release(index, work, policy, now)
 
 
-def _recalled(work: Work) -> Iterator[Action]:
+def _recalled(work: Work, policy: Policy) -> Iterator[Action]:
     """What was paused, or given to somebody else, leaves the queue of its agent for that of its domain."""
     for task_id in tuple(work.touched):
         record = work.records.get(task_id)
@@ -31,32 +32,34 @@ def _recalled(work: Work) -> Iterator[Action]:
             continue
         if record.ledger.paused:
             yield _to_domain(work, record, "paused")
-        elif record.ledger.assigned and not _is_of(record.ledger.holder or "", record.ledger.assigned):
+        elif record.ledger.assigned and record.ledger.holder not in instances(record.ledger.assigned, policy):
             yield _to_domain(work, record, f"given to {record.ledger.assigned}")
 
 
-def _is_of(agent: str, assigned: str) -> bool:
-    """Whether an agent is the assigned one or an instance of that type."""
-    return agent == assigned or agent.rpartition("-")[0] == assigned
-
-
 def _release(index: Index, work: Work, policy: Policy, now: Now) -> Iterator[Action]:
-    index.urgencies(policy)
     desk = Placement(index, work, policy, now.wall_s)
     if work.mode == "sequential":
         yield from _one_by_one(index, work, desk)
         return
-    for assigned in work.lanes.agents():
-        for record in work.lanes.best(assigned, policy, now.wall_s):
+    for lanes in _sharing_agents(work, policy):
+        for record in work.lanes.best_among(lanes, policy, now.wall_s):
             if not record.settled or held_up(work, record, desk):
                 yield from _check_before(work, record, policy)
                 continue
             agent = desk.choose(record)
             if agent is not None:
                 yield from _released(index, work, record, agent, desk)
-            elif policy.balance != "skill_match":
-                break  # nobody of this type has room: those behind it have none either
+            elif policy.balance != "skill_match" and desk.are_full(lanes):
+                break  # nobody has room: those behind it find none either
     yield from _overflow(work, desk)
+
+
+def _sharing_agents(work: Work, policy: Policy) -> Iterable[list[str]]:
+    """The lanes that lead to agents of one type: who names none, its type, or one instance of it is in one order."""
+    lanes: dict[str, list[str]] = {}
+    for assigned in work.lanes.agents():
+        lanes.setdefault(type_of(assigned or policy.default_agent, policy), []).append(assigned)
+    return lanes.values()
 
 
 def _one_by_one(index: Index, work: Work, desk: Placement) -> Iterator[Action]:

@@ -8,6 +8,7 @@ from cagents_fs.model.faults import Fault
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import FINAL, NOT_STARTED, State
+from cagents_fs.rules.escalations import settled_by
 from cagents_fs.rules.retries import after_failure
 from cagents_fs.rules.verdicts import accept, back, fenced, move, recognise, refuse, reject, undo
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
@@ -70,6 +71,8 @@ def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now
         yield from fenced(work, record, seen, tuple(fence))
     elif state in (State.IN_PROGRESS, State.RETRY):
         yield from _begin(work, record, seen, policy, now)
+    elif state is State.BLOCKED and ledger.escalation:
+        yield from settled_by(work, record, seen)
     elif state is State.BLOCKED:
         text = f"{record.task.task_id} is blocked by {', '.join(ledger.blocked_by) or 'a dependency'}; it is kept"
         if f"{seen.path}|{seen.sha256}" not in work.history.answered:  # once; it is judged when the task is free

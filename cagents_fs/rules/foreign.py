@@ -46,7 +46,8 @@ def _answer(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Ac
         agent = folder_of(source)
         yield _recognise(work, record, f"claimed by {agent}", agent=agent)
     elif after is State.RETRY:
-        facts = after_failure(work, record, policy, now, "moved by somebody else").facts
+        facts = {**after_failure(work, record, policy, now, "moved by somebody else").facts}
+        facts.pop("failure", None)  # of the agent: nobody knows why this was done
         due = datetime.fromtimestamp(now.wall_s, UTC).isoformat()
         yield _recognise(work, record, "moved by somebody else", **{"due": due, **facts})
     elif before in LEAVING_RAISES and after in AS_FROM_PENDING:

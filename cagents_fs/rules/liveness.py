@@ -31,20 +31,31 @@ def lease_s(record: Record, policy: Policy) -> float:
 
 
 def _look_at(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Action]:
-    deadline_s = record.sign_s + lease_s(record, policy)
+    if (waits := work.waits(record)) is not None:  # it is not its turn: the lease stands still
+        if record.stalled_s is not None:
+            yield _note(work, record, "revived", f"{record.ledger.holder} waits {waits}")
+        return
+    seen_s = max(record.sign_s, _released_s(work, record))
+    deadline_s = seen_s + lease_s(record, policy)
     if record.stalled_s is not None and now.s < deadline_s:
         yield _note(work, record, "revived", f"{record.ledger.holder} gives signs of life again")
     elif now.s < deadline_s:
         yield Wake(at_s=deadline_s)
     elif record.stalled_s is None:
-        quiet_s = now.s - record.sign_s
+        quiet_s = now.s - seen_s
         yield _note(work, record, "stalled", f"no sign of {record.ledger.holder} for {quiet_s:.0f} s")
     elif now.s < record.stalled_s + policy.reassign_grace_s:
         yield Wake(at_s=record.stalled_s + policy.reassign_grace_s)
     else:
-        quiet_s = now.s - record.sign_s
+        quiet_s = now.s - seen_s
         reason = f"taken back from {record.ledger.holder}: no sign for {quiet_s:.0f} s, grace included"
         yield after_failure(work, record, policy, now, reason, "stalled")
+
+
+def _released_s(work: Work, record: Record) -> float:
+    """When the last of its children was done: until then nobody was waiting for the parent."""
+    children = (work.records[child] for child in work.offspring.get(record.task.task_id, ()))
+    return max((child.entered_s for child in children if child.satisfied), default=0.0)
 
 
 def _note(work: Work, record: Record, event: str, reason: str) -> Note:

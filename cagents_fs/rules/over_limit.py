@@ -1,6 +1,6 @@
 """Which claims go too far? Seen in this life, above a limit, without any sign of work: put back, and answered."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.actions import Action, Move, Tell
@@ -12,19 +12,23 @@ from cagents_fs.rules.limits import slots
 
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
-    """Which claims are put back? The latest first."""
-    for work in index.works.values():
-        if work.history.intake is None:
-            continue
-        excess = Excess(index, work, policy, now)
-        for task_id in reversed(tuple(work.in_state[State.IN_PROGRESS])):
-            record = work.records[task_id]
-            holder = record.ledger.holder
-            if not holder or not record.settled or not _untouched_claim(record):
-                continue
-            if why := excess.over(record, holder):
-                excess.put_back(holder)
-                yield from _put_back(work, record, holder, f"claimed {why}; put back")
+    """Which claims are put back, the latest first?"""
+    fewer: dict[
+        str, int
+    ] = {}  # an agent's slots are one over all instructions: what is put back in one, counts for all
+    excess = {work.id: Excess(index, work, policy, now, fewer) for work in index.works.values() if work.history.intake}
+    claims = [
+        (work, record)
+        for work in index.works.values()
+        for record in map(work.records.__getitem__, work.in_state[State.IN_PROGRESS])
+        if work.id in excess and record.settled and _untouched_claim(record)
+    ]
+    claims.sort(key=lambda claim: (claim[1].entered_s, claim[1].arrived), reverse=True)
+    for work, record in claims:
+        holder = record.ledger.holder
+        if holder and (why := excess[work.id].over(record, holder)):
+            excess[work.id].put_back(holder)
+            yield from _put_back(work, record, holder, f"claimed {why}; put back")
 
 
 def _untouched_claim(record: Record) -> bool:
@@ -34,13 +38,13 @@ def _untouched_claim(record: Record) -> bool:
 class Excess:
     """How far each limit is exceeded, less what is put back in this pass."""
 
-    def __init__(self, index: Index, work: Work, policy: Policy, now: Now) -> None:
-        """As the index has it."""
+    def __init__(self, index: Index, work: Work, policy: Policy, now: Now, fewer: dict[str, int]) -> None:
+        """As the index has it, `fewer` claims in the whole tree."""
         self.index, self.work, self.policy, self.now = index, work, policy, now
         self.limit = work.limit(policy.mode_limit)
         self._mode = work.active() - self.limit
-        self._slots: dict[str, int] = {}
-        self._fewer: dict[str, int] = {}
+        self._at_work: dict[str, int] = {}
+        self._fewer, self._fewer_here = fewer, dict[str, int]()
 
     def over(self, record: Record, holder: str) -> str | None:
         """Which limit this claim is above."""
@@ -50,29 +54,30 @@ class Excess:
         if self._mode > 0:
             return f"over the limit of {work.mode} mode ({self.limit} at once)"
         allowed = slots(work, holder, policy)
-        if self._slots.setdefault(holder, self.index.at_work(holder) - allowed) > 0:
+        if self._busy(holder) > allowed:
             return f"over the slots of {holder} ({allowed})"
-        if self._too_many(self._here, holder, policy.max_agents_per_instruction):
+        if self._too_many(_held(work), self._fewer_here, holder, policy.max_agents_per_instruction):
             return f"over the number of agents in {work.id} ({policy.max_agents_per_instruction})"
-        if self._too_many(self._everywhere, holder, policy.max_global_agents):
+        if self._too_many(self._everywhere(), self._fewer, holder, policy.max_global_agents):
             return f"over the number of agents in the tree ({policy.max_global_agents})"
-        if self._breaker_open(record, holder):
-            return f"although the breaker of {holder} is open"
-        return None
+        return self._against_breaker(record, holder)
 
     def put_back(self, holder: str) -> None:
         """One of this agent's claims goes."""
         self._mode -= 1
-        self._slots[holder] = self._slots.get(holder, 0) - 1
         self._fewer[holder] = self._fewer.get(holder, 0) + 1
+        self._fewer_here[holder] = self._fewer_here.get(holder, 0) + 1
 
-    def _too_many(self, held: Callable[[], dict[str, int]], holder: str, limit: int) -> bool:
+    def _busy(self, holder: str) -> int:
+        if holder not in self._at_work:
+            self._at_work[holder] = self.index.at_work(holder)
+        return self._at_work[holder] - self._fewer.get(holder, 0)
+
+    @staticmethod
+    def _too_many(held: dict[str, int], fewer: dict[str, int], holder: str, limit: int) -> bool:
         """Whether there are too many agents, and this claim is the last that this one holds."""
-        left = {agent: count - self._fewer.get(agent, 0) for agent, count in held().items()}
+        left = {agent: count - fewer.get(agent, 0) for agent, count in held.items()}
         return sum(count > 0 for count in left.values()) > limit and left.get(holder) == 1
-
-    def _here(self) -> dict[str, int]:
-        return _held(self.work)
 
     def _everywhere(self) -> dict[str, int]:
         held: dict[str, int] = {}
@@ -81,10 +86,16 @@ class Excess:
                 held[agent] = held.get(agent, 0) + count
         return held
 
-    def _breaker_open(self, record: Record, holder: str) -> bool:
-        if breaker.state_for(self.index, holder, self.policy, self.now.wall_s) != breaker.OPEN:
-            return False
-        return (record.ledger.claimed_wall_s or 0.0) > max(breaker.failures(self.index, holder))
+    def _against_breaker(self, record: Record, holder: str) -> str | None:
+        state = breaker.state_for(self.index, holder, self.policy, self.now.wall_s)
+        if state == breaker.CLOSED or (record.ledger.claimed_wall_s or 0.0) <= max(
+            breaker.failures(self.index, holder)
+        ):
+            return None
+        if state == breaker.OPEN:
+            return f"although the breaker of {holder} is open"
+        trials = self.policy.breaker_trials
+        return f"although {holder} may only try {trials} at a time" if self._busy(holder) > trials else None
 
 
 def _held(work: Work) -> dict[str, int]:

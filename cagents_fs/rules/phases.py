@@ -6,7 +6,8 @@ from cagents_fs.core.index import Index, Work
 from cagents_fs.model.actions import Action, Note, Phase, RunChecks
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
-from cagents_fs.model.states import State
+from cagents_fs.model.states import NOT_STARTED, State
+from cagents_fs.rules.pleas import is_of_child
 
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
@@ -25,7 +26,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
 def _phase(work: Work) -> tuple[str, str]:
     counts = {state: len(members) for state, members in work.in_state.items()}
     completed = sum(1 for t in work.in_state[State.COMPLETED] if work.records[t].satisfied)
-    stuck = len(work.in_state[State.BLOCKED].keys() & work.causes().keys())
+    stuck = len(_stuck(work))
     failed, cancelled, total = counts[State.FAILED], counts[State.CANCELLED], len(work.records)
     if completed + stuck + failed + cancelled < total:
         return "executing", f"{completed} of {total} tasks are completed"
@@ -33,6 +34,34 @@ def _phase(work: Work) -> tuple[str, str]:
         return "complete", f"all {total} tasks are completed and verified"
     tally = f"{completed} completed, {failed} failed, {cancelled} cancelled, {stuck} blocked"
     return ("cancelled" if cancelled and not failed else "failed"), tally
+
+
+def _stuck(work: Work) -> set[str]:
+    """The tasks that cannot go on by themselves: whom a loss has blocked, and whoever waits for those.
+
+    One that its own escalation blocks is not among them: it goes on as soon as somebody answers. A parent that has lost
+    a child is, as its escalation does not bring the child back.
+    """
+    stuck = work.in_state[State.BLOCKED].keys() & work.causes().keys()
+    bereft = {t for t in work.in_state[State.BLOCKED] if is_of_child(work.records[t].ledger.escalation)}
+    while found := {t for t in bereft - stuck if any(_is_gone(work, child, stuck) for child in work.open_children(t))}:
+        stuck |= found
+    pending = [task_id for task_id in stuck if task_id in bereft]
+    while pending:
+        task_id = pending.pop()
+        for waiting in work.children.get(task_id, ()):
+            record = work.records.get(waiting)
+            if record and waiting not in stuck and record.state in NOT_STARTED and not work.is_met(waiting, task_id):
+                stuck.add(waiting)
+                pending.append(waiting)
+    if work.mode == "pipeline" and (levels := [work.level[task_id] for task_id in stuck & bereft]):
+        later = (t for t, level in work.level.items() if level > min(levels))
+        stuck |= {t for t in later if work.records[t].state in NOT_STARTED}
+    return stuck
+
+
+def _is_gone(work: Work, task_id: str, stuck: set[str]) -> bool:
+    return task_id in stuck or work.records[task_id].state in (State.FAILED, State.CANCELLED)
 
 
 def _validate(work: Work) -> Iterator[Action]:

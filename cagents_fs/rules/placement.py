@@ -1,5 +1,7 @@
 """Who takes it? Of the agents of its type, with room in their queue, the one that the configured balance prefers."""
 
+from collections.abc import Iterable
+
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State
@@ -43,6 +45,11 @@ class Placement:
     def has_room(self, record: Record) -> bool:
         """Whether any agent that may do it has room in its queue."""
         return any(self._has_room(agent) for agent in self.candidates(record))
+
+    def are_full(self, lanes: Iterable[str]) -> bool:
+        """Whether no agent that these lanes lead to has room in its queue."""
+        agents = {agent for lane in lanes for agent in instances(lane or self.policy.default_agent, self.policy)}
+        return not any(self._has_room(agent) for agent in agents)
 
     def idle(self, record: Record) -> bool:
         """Whether a slot is idle that could take it at once."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from cagents_fs.core.graph import cycle
+from cagents_fs.core.graph import circle_by
 from cagents_fs.core.index import Index, Record, Work, waits_also
 from cagents_fs.model.actions import Action, Make, Note, Settle
 from cagents_fs.model.files import Request
@@ -27,9 +27,10 @@ def _without_repetition(requests: Mapping[str, Request]) -> Iterator[tuple[str, 
     """One request a task in a pass: the next one has to see what the first came to. Without a task: about all."""
     met: set[str | None] = set()
     for name, request in requests.items():
-        if None in met or request.task_id in met or (request.task_id is None and met):
+        about = None if request.action == "rescue" else request.task_id  # a rescue is of all, whomever it names
+        if None in met or about in met or (about is None and met):
             continue
-        met.add(request.task_id)
+        met.add(about)
         yield name, request
 
 
@@ -112,7 +113,7 @@ def _reassign(work: Work, record: Record, request: Request, reason: str, now: No
 
 def _depend(index: Index, work: Work, record: Record, request: Request, reason: str) -> Iterator[Action]:
     """One more edge of a running mesh; never one that closes a circle."""
-    task_id, on = record.task.task_id, request.on or ""
+    task_id, on = record.task.task_id, (request.on or "").removeprefix(f"{work.id}:")
     if why := _no_edge(index, work, record, on):
         yield _answered(work, request, f"{reason} on {on}: {why}")
         return
@@ -136,7 +137,8 @@ def _no_edge(index: Index, work: Work, record: Record, on: str) -> str | None:
         return f"there is no task {on}"
     if on in work.edges[task_id]:
         return f"{task_id} waits for {on} already"
-    if not instruction and (circle := cycle({**waits_also(work), task_id: [*waits_also(work)[task_id], on]})):
+    circle = index.circle(work, task_id, on) if instruction else circle_by(waits_also(work), task_id, on)
+    if circle:
         return f"these tasks would wait for each other: {' -> '.join(circle)}"
     return None
 
@@ -147,5 +149,10 @@ def _answered(work: Work, request: Request, text: str) -> Note:
         event="answered",
         task_id=request.task_id,
         reason=text,
-        facts={"key": f"request/{request.action}/{request.task_id}/{request.timestamp}", "path": "requests"},
+        facts={"key": key_of(request), "path": "requests"},
     )
+
+
+def key_of(request: Request) -> str:
+    """The key of the line that answers a request: by it the one who asked finds out why nothing came of it."""
+    return f"request/{request.action}/{request.task_id}/{request.timestamp}"

@@ -49,7 +49,7 @@ def after_failure(
     """What becomes of a task whose attempt failed: another one after a pause, or none."""
     ledger, task = record.ledger, record.task
     assert record.state is not None
-    facts: dict[str, object] = {}
+    facts: dict[str, object] = {"failure": True} if _says_something_of_its_agent(record, policy, error_type) else {}
     budget = policy.max_retries if task.max_retries is None else task.max_retries
     if error_type in policy.never_retry:
         target, why = State.FAILED, f"{reason}; {error_type} is never tried again"
@@ -59,7 +59,8 @@ def after_failure(
         delay_s = backoff_s(policy, ledger.retries, f"{work.id}/{task.task_id}/{ledger.attempt}")
         due = datetime.fromtimestamp(now.wall_s + delay_s, UTC).isoformat()
         why = f"{reason}; retry {ledger.retries + 1} of {budget} in {delay_s:.0f} s"
-        target, facts = State.RETRY, {"due": due, "retries": ledger.retries + 1}
+        target = State.RETRY
+        facts |= {"due": due, "retries": ledger.retries + 1}
     return Move(
         instruction=work.id,
         task_id=task.task_id,
@@ -70,6 +71,13 @@ def after_failure(
         agent=ledger.holder,
         facts={**facts, **({"error_type": error_type} if error_type else {})},
     )
+
+
+def _says_something_of_its_agent(record: Record, policy: Policy, error_type: str | None) -> bool:
+    """A task that nobody could do, or that brought a command that failed, is no failure of its agent (the breaker)."""
+    kind = policy.agent_type(record.assigned)
+    by_command = record.ledger.by_runner and kind is not None and kind.runs_commands
+    return error_type not in policy.never_retry and not by_command
 
 
 def backoff_s(policy: Policy, used: int, seed: str) -> float:

@@ -16,6 +16,7 @@ from cagents_fs.rules.retries import after_failure
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Who starts, and who stops?"""
     tally = Tally(index)
+    index.urgencies(policy)
     for work in index.works.values():
         yield from _stop(work)
         if index.hands and index.staffed_only in (None, work.id) and work.history.intake is not None:
@@ -96,14 +97,15 @@ def _lacks_command(kind: AgentType, record: Record) -> bool:
 def _claims(work: Work, policy: Policy, tally: "Tally", now: Now) -> Iterator[Action]:
     if work.history.paused:
         return
-    tally.index.urgencies(policy)
     for agent, members in work.at_agent.items():
-        if breaker.state_for(tally.index, agent, policy, now.wall_s) == breaker.OPEN:
+        state = breaker.state_for(tally.index, agent, policy, now.wall_s)
+        if state == breaker.OPEN:
             continue
+        most = min(slots(work, agent, policy), policy.breaker_trials if state == breaker.HALF_OPEN else 10_000)
         for task_id in sorted(members, key=lambda t: standing(work.records[t], policy, now.wall_s)):
             if not work.records[task_id].settled or work.unmet[task_id]:
                 continue
-            if not tally.has_room(work, agent, policy):
+            if not tally.has_room(work, agent, most, policy):
                 break
             tally.count(work, agent)
             yield Move(
@@ -130,15 +132,15 @@ class Tally:
         self._here: dict[str, set[str]] = {}
         self._everywhere = index.agents_at_work()
 
-    def has_room(self, work: Work, agent: str, policy: Policy) -> bool:
-        """Whether this agent may take up one more task of this instruction."""
+    def has_room(self, work: Work, agent: str, most: int, policy: Policy) -> bool:
+        """Whether this agent, which may have `most` at once, may take up one more task of this instruction."""
         running = work.active() + self._claimed.get(work.id, 0)
         busy = self.index.at_work(agent) + self._busy.get(agent, 0)
         here = self._here.setdefault(work.id, self.index.agents_at_work(work))
         return (
             self.free > 0
             and running < work.limit(policy.mode_limit)
-            and busy < slots(work, agent, policy)
+            and busy < most
             and (agent in here or len(here) < policy.max_agents_per_instruction)
             and (agent in self._everywhere or len(self._everywhere) < policy.max_global_agents)
         )

@@ -54,7 +54,10 @@ def begun_anew(work: Work, record: Record, reason: str, now: Now) -> Iterator[Ac
         reason=reason,
         attempt=record.ledger.attempt,
         agent=record.ledger.holder,
-        facts={"due": datetime.fromtimestamp(now.wall_s, UTC).isoformat()},
+        facts={
+            "due": datetime.fromtimestamp(now.wall_s, UTC).isoformat(),
+            **({"void": record.manifest.sha256} if record.manifest else {}),  # no late work: it is not wanted any more
+        },
         edit_before={"blocked_by": None} if record.state is State.BLOCKED else {},
     )
 

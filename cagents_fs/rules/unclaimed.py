@@ -12,6 +12,8 @@ from cagents_fs.model.states import State, folder_of
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which tasks have lain in an agent's queue for too long?"""
     for work in index.works.values():
+        if work.history.paused:
+            continue
         for agent, members in work.at_agent.items():
             if not members:
                 continue

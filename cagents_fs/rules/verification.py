@@ -74,6 +74,7 @@ def needed_artifacts(work: Work, task_id: str) -> Iterator[tuple[str, str]]:
         for dependency in work.records[child].task.dependencies.data_dependencies:
             if dependency.task_id == task_id:
                 yield dependency.artifact_path, child
+    yield from work.wanted.get(task_id, {}).items()
 
 
 def _criterion(criterion: Criterion, seen: ManifestSeen) -> Iterator[Fault]:

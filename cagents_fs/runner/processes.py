@@ -115,6 +115,10 @@ class Processes:
         running.stopped_s = time.monotonic()
         self._stopping.append(running)
 
+    def any_ended(self) -> bool:
+        """Whether there is something to reap."""
+        return any(running.popen.poll() is not None for running in self._running.values())
+
     def reap(self) -> list[Ended]:
         """Those that have ended since the last call. Kills what was asked to end and did not."""
         ended = []

@@ -10,6 +10,7 @@ from cagents_fs.model.layout import AGENT_LOG
 from cagents_fs.model.policy import AgentType
 
 PROMPT = ".prompt.md"
+INPUTS = ".inputs.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,12 @@ class Surroundings:
     attempt: int
     output: str
     workspace: str
+    inputs: Sequence[Mapping[str, str | None]] = ()  # what others made for it: task_id, artifact_path, path, checksum
+
+    @property
+    def inputs_file(self) -> str:
+        """The file that lists its inputs."""
+        return os.path.join(self.output, INPUTS)
 
     @property
     def prompt_file(self) -> str:
@@ -41,7 +48,8 @@ def mark(root: str, instruction: str, task_id: str) -> str:
 
 
 def variables(task_id: str, around: Surroundings) -> dict[str, str]:
-    """The variables that agents and checks of a task get."""
+    """The variables that agents and checks of a task get. Of several inputs none is *the* input."""
+    only = around.inputs[0]["path"] if len(around.inputs) == 1 else None
     return {
         "CAGENTS_ROOT": around.root,
         "CAGENTS_INSTRUCTION": around.instruction,
@@ -52,7 +60,23 @@ def variables(task_id: str, around: Surroundings) -> dict[str, str]:
         "CAGENTS_OUTPUT": around.output,
         "CAGENTS_WORKSPACE": around.workspace,
         "CAGENTS_PROMPT_FILE": around.prompt_file,
+        "CAGENTS_INPUTS": around.inputs_file,
+        **({"CAGENTS_INPUT": only} if only is not None else {}),
     }
+
+
+def environment(base: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process: our own, without the input of a task in which we may run ourselves, and `given`."""
+    return {name: value for name, value in base.items() if name != "CAGENTS_INPUT"} | dict(given)
+
+
+def input_lines(inputs: Sequence[Mapping[str, str | None]]) -> list[str]:
+    """Each input in a line: what it is, of whom, and where it lies."""
+    return [
+        f"{given['artifact_path']} of {given['task_id']}: "
+        + (f"{given['path']} ({given['checksum']})" if given["path"] else "not there, its task was skipped; do without")
+        for given in inputs
+    ]
 
 
 def command_line(kind: AgentType, task: Task, prompt: str, env: Mapping[str, str]) -> list[str]:
@@ -78,8 +102,8 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
             rest = after
 
 
-def prompt_text(task: Task, around: Surroundings, faults: Sequence[Fault]) -> str:
-    """What the agent is asked to do, how to hand it in, and what was wrong with the last manifest."""
+def prompt_text(task: Task, around: Surroundings, faults: Sequence[Fault], decisions: Sequence[str] = ()) -> str:
+    """What the agent is asked to do, how to hand it in, what was decided, and what was wrong with the last manifest."""
     lines = [f"# Task {task.task_id}", "", task.description]
     if task.detailed_prompt:
         lines += ["", task.detailed_prompt.rstrip()]
@@ -88,6 +112,9 @@ def prompt_text(task: Task, around: Surroundings, faults: Sequence[Fault]) -> st
         for criterion in task.acceptance_criteria:
             proven = f" (proven by running: `{criterion.check}`)" if criterion.check else " (say how you met it)"
             lines.append(f"- {criterion.criterion}{proven}")
+    if around.inputs:
+        lines += ["", "## Inputs, made by other tasks and verified", ""]
+        lines += [f"- {line}" for line in input_lines(around.inputs)]
     if task.files:
         lines += ["", "Files to write: " + ", ".join(task.files)]
     lines += [
@@ -99,6 +126,9 @@ def prompt_text(task: Task, around: Surroundings, faults: Sequence[Fault]) -> st
         "",
         f'    cagents-fs complete {task.task_id} FILE… --met "criterion=evidence"',
     ]
+    if decisions:
+        lines += ["", "## Decided since, in answer to what was asked about this task", ""]
+        lines += [f"- {decision}" for decision in decisions]
     if faults:
         lines += ["", "## Your last manifest did not hold; mend all of this", ""]
         lines += [f"- {fault.code}: {fault}" for fault in faults]

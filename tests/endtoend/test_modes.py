@@ -23,16 +23,17 @@ AGENTS = ("ann", "bob", "cid")
 ATTACKERS = 4
 RESULT = "result.txt"
 # One of several processes that fight for the same queues. It takes whatever it sees, at once, and leaves the processor
-# to others only when nothing happens. A patient one begins to work when the journal says that the claim stood; a greedy
-# one does not ask, and hands in before it could be put back. The lock is what an agent that is made of several
-# processes needs among them: the work on one attempt is done once.
+# to others only when nothing happens. A patient one begins to work when the journal says that the claim stands, and has
+# said so the last time as well: what one turn writes may be seen in halves. A greedy one does not ask, and hands in
+# before it could be put back. The lock is what an agent that is made of several processes needs among them: the work on
+# one attempt is done once.
 ATTACKER = """
 import hashlib, json, os, sys, time
 home, file, locks, patience = sys.argv[1:]
 edges = json.load(open(file))
-outputs, claimed, last, counted, over = home + "/outputs/partial/", {}, {}, 0, False
-journal = open(home + "/journal.jsonl", "rb")
-rest = b""
+outputs, claimed, counted = home + "/outputs/partial/", {}, 0
+journal, rest, place, pending, over = open(home + "/journal.jsonl", "rb"), b"", {}, set(), False
+parent = os.getppid()
 
 def renamed(source, target):
     try:
@@ -46,9 +47,16 @@ def listen():
     while new := journal.read():
         *lines, rest = (rest + new).split(b"\\n")
         for line in map(json.loads, lines):
-            if line["event"] in ("intend", "moved", "void"):
-                last[line["task_id"]] = (line["event"], line["to"])
+            if line["event"] == "intend":
+                pending.add(line["task_id"])
+            elif line["event"] in ("moved", "void"):
+                pending.discard(line["task_id"])
+            if line["event"] == "moved":
+                place[line["task_id"]] = line["to"]
             over = over or line["event"] == "phase" and line["phase"] in ("complete", "failed", "cancelled")
+
+def standing():
+    return {task for task, where in place.items() if where == "tasks/in_progress"} - pending
 
 def attempt_of(task):
     try:
@@ -81,8 +89,8 @@ def work(task, agent, attempt):
     manifest |= {"completion_timestamp": "2026-01-10T12:00:00Z", "artifacts": [artifact]}
     publish(task, "manifest.yaml", json.dumps(manifest) + "\\n...\\n")
 
-while not over:
-    before = counted, journal.tell()
+while not over and os.getppid() == parent:
+    before, stood = (counted, journal.tell()), standing()
     for agent in os.listdir(home + "/queues/agents"):
         for name in os.listdir(home + "/queues/agents/" + agent):
             task = name.removesuffix(".yaml")
@@ -90,12 +98,12 @@ while not over:
                 claimed[task] = agent
                 counted += 1
     listen()
+    stood &= standing()
     for task, agent in list(claimed.items()):
-        stands = last.get(task) == ("moved", "tasks/in_progress")
-        attempt = attempt_of(task) if stands or patience == "greedy" else None
+        attempt = attempt_of(task) if task in stood or patience == "greedy" else None
         if attempt is not None and first(task, attempt):
             work(task, agent, attempt)
-        if attempt is not None or last.get(task) == ("moved", "tasks/completed"):
+        if attempt is not None or place.get(task) == "tasks/completed":
             del claimed[task]
     if before == (counted, journal.tell()):
         time.sleep(0.0005)
@@ -128,6 +136,7 @@ def layered(layers: int, width: int) -> order.Edges:
 
 
 SHAPES = {"diamond": diamond(), "chain": chain(12), "fan-out": fan_out(30), "layered": layered(10, 10)}
+ATTACKED = SHAPES | {"layered": layered(6, 8)}  # `scripts/modes` does it with a thousand tasks
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 every_mode = pytest.mark.parametrize("mode", order.LIMITS)
 
@@ -244,21 +253,20 @@ def test_run_keeps_order_limits_and_barriers(tree: Tree, shape: str, mode: str) 
 @every_mode
 @every_shape
 def test_agents_that_claim_whatever_they_see_break_nothing(tree: Tree, shape: str, mode: str) -> None:
-    assert attack(tree, planned(SHAPES[shape], mode)).wrong() == []
+    assert attack(tree, planned(ATTACKED[shape], mode)).wrong() == []
 
 
-@pytest.mark.parametrize("mode", ["pipeline", "swarm", "mesh"])
+@pytest.mark.parametrize("mode", ["swarm", "mesh"])
 def test_what_they_claim_over_a_limit_is_put_back_at_once(tree: Tree, mode: str) -> None:
-    carried = attack(tree, planned(SHAPES["fan-out"], mode, max_concurrent=4))
+    carried = attack(tree, planned(ATTACKED["fan-out"], mode, max_concurrent=4))
 
     assert carried.wrong() == []
     assert order.put_back(carried.lines) > 0
     assert order.most_at_once(carried.lines) == 4
 
 
-@pytest.mark.parametrize("mode", ["pipeline", "swarm"])
-def test_agents_that_hand_in_before_anybody_looks_break_neither_order_nor_barriers(tree: Tree, mode: str) -> None:
-    carried = attack(tree, planned(SHAPES["layered"], mode), patience="greedy")
+def test_agents_that_hand_in_before_anybody_looks_break_neither_order_nor_barriers(tree: Tree) -> None:
+    carried = attack(tree, planned(ATTACKED["layered"], "pipeline"), patience="greedy")
 
     lines, plan = carried.lines, carried.plan
     found = [*order.order(lines, plan), *order.barriers(lines, plan), *order.renames(lines)]

@@ -6,7 +6,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ import pytest
 
 from cagents_fs.model.actions import (
     Action,
+    Escalate,
     KeepCopy,
     Make,
     Move,
     Note,
     Phase,
+    Publish,
     Recognise,
     RunChecks,
     Settle,
@@ -31,13 +33,13 @@ from cagents_fs.model.actions import (
 from cagents_fs.model.durations import seconds_of
 from cagents_fs.model.files import Instruction, Request, Task
 from cagents_fs.model.observations import Now
+from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State, folder_of, state_of
 from tests.support.stage import EPOCH, Stage
 
 RULE = "----"
 SCENARIOS = sorted(Path(__file__).parent.glob("*.txt"))
 SHORT = {"queues/waiting_on_dependencies": "waiting"}
-LISTS = frozenset({"needs"})
 
 
 def short(place: str | None) -> str:
@@ -51,8 +53,26 @@ def place(name: str) -> str:
     return known.get(name, f"queues/{name}")
 
 
-def _number(text: str) -> Any:
-    return float(text)
+NUMBERS = frozenset({"attempt", "max_retries", "tier", "max_concurrent"})
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def _setting(name: str, text: str) -> Any:
+    """A value for a field of the policy: a number, words, `ann:2,bob:1`."""
+    default = getattr(Policy(), name)
+    if isinstance(default, bool):
+        return text == "yes"
+    if isinstance(default, int | float):
+        return type(default)(seconds_of(text)) if name.endswith("_s") else type(default)(text)
+    if isinstance(default, str):
+        return text
+    if name == "agent_slots":
+        return {agent: int(count) for agent, _, count in (entry.partition(":") for entry in text.split(","))}
+    return tuple(text.split(","))
+
+
+def _numbers(options: Mapping[str, str]) -> dict[str, Any]:
+    return {key: int(value) if key in NUMBERS else value for key, value in options.items()}
 
 
 class Play:
@@ -65,20 +85,30 @@ class Play:
 
     def instruction(self, **options: Any) -> None:
         self.stage.mode = options.pop("mode", "swarm")
-        self.stage.instruction = Instruction(description="A play", **{k: int(v) for k, v in options.items()})
+        whole = _numbers(options) | ({"stages": options["stages"].split(",")} if "stages" in options else {})
+        self.stage.instruction = Instruction.model_validate({"description": "A play", **whole})
 
     def policy(self, **options: Any) -> None:
-        self.stage.policy = dataclasses.replace(self.stage.policy, **{key: _number(v) for key, v in options.items()})
+        chosen = {key: _setting(key, value) for key, value in options.items()}
+        self.stage.policy = dataclasses.replace(self.stage.policy, **chosen)
+
+    def agent(self, name: str, **options: str) -> None:
+        """How the file of agents describes one."""
+        kind = AgentType(name=name, command=("run",), **{key: int(value) for key, value in options.items()})
+        self.stage.policy = dataclasses.replace(self.stage.policy, agents={**self.stage.policy.agents, name: kind})
 
     def task(self, task_id: str, **options: Any) -> None:
+        """`needs`, `soft` and `meet` are names with commas between, `data` is TASK:PATH, `parent` and `stage` one."""
         whole: dict[str, Any] = {"task_id": task_id, "description": f"Do {task_id}", "assigned_agent": "ann"}
         if check := options.pop("check", None):
             before = options.pop("must_fail_before", "no") == "yes"
             whole["acceptance_criteria"] = [{"criterion": "It works", "check": check, "must_fail_before": before}]
-        if "max_retries" in options:
-            options["max_retries"] = int(options["max_retries"])
-        whole["dependencies"] = options.pop("needs", "").split(",") if "needs" in options else []
-        task = Task.model_validate(whole | options)
+        if parent := options.pop("parent", None):
+            whole["parent_task_id"] = parent
+        if (stage := options.get("stage", "")).isdigit():
+            options["stage"] = int(stage)
+        whole["dependencies"] = _dependencies(options)
+        task = Task.model_validate(whole | _numbers(options))
         if self.begun:
             self.stage.drop(task)
         else:
@@ -97,21 +127,44 @@ class Play:
             assert state_of(self.stage.tree[task_id]) is State.AGENTS, f"{task_id} lies in {self.stage.tree[task_id]}"
             self.stage.rename(task_id, State.IN_PROGRESS.value)
 
-    def beat(self, task_id: str) -> None:
-        self.stage.beat(task_id)
+    def beat(self, task_id: str, *, status: str = "in_progress") -> None:
+        self.stage.beat(task_id, status)
 
     def manifest(self, task_id: str, outcome: str, **options: Any) -> None:
-        said = {key: int(value) if key == "attempt" else value for key, value in options.items()}
+        paths = options.pop("artifacts").split(",") if "artifacts" in options else []
+        artifacts = [{"path": path, "size_bytes": 1, "checksum": DIGEST} for path in paths]
+        said = _numbers(options) | ({"artifacts": artifacts} if artifacts else {})
         self.stage.hand_in(task_id, outcome, said)
+
+    def arrive(self, checkpoint: str, task_id: str, *, attempt: str = "1") -> None:
+        self.stage.arrive(checkpoint, task_id, int(attempt))
+
+    def escalate(self, name: str, task_id: str, **options: str) -> None:
+        holder = self.stage.work.records[task_id].holder
+        fields = {"from_agent": holder, "task_id": task_id, "issue_description": "It is stuck", "severity": "blocker"}
+        if "to" in options:
+            fields["to_agent"] = options.pop("to")
+        if "sla" in options:
+            options["sla"] = f"Response needed within {options['sla'].replace('_', ' ')}"
+        self.stage.escalate(name, fields | options)
+
+    def answer(self, name: str, action: str, **options: str) -> None:
+        self.stage.answer(name, {"action": action, "from": "rita"} | options)
 
     def checks(self, task_id: str, outcome: str) -> None:
         note = self.stage.checks_end(task_id, {"pass": True, "fail": False}[outcome])
         self.notes.extend([note] if note else [])
 
     def request(self, action: str, task_id: str | None = None, **options: Any) -> None:
-        name = f"{len(self.stage.journal)}.yaml"
-        whole = {"action": action, "task_id": task_id, "from": "rita", "skip": options.get("skip") == "yes"}
+        name = f"{len(self.stage.journal)}-{len(self.stage.requests)}.yaml"
+        whole = {"action": action, "task_id": task_id, "from": "rita", **options, "skip": options.get("skip") == "yes"}
         self.stage.requests[name] = self.stage.work.requests[name] = Request.model_validate(whole)
+
+    def pause(self, task_id: str | None = None) -> None:
+        self.request("pause", task_id)
+
+    def resume(self, task_id: str | None = None) -> None:
+        self.request("resume", task_id)
 
     def crash(self, *, after: str) -> None:
         """In this turn, after so many renames; nothing of what followed was written."""
@@ -133,6 +186,17 @@ class Play:
         return lines
 
 
+def _dependencies(options: dict[str, Any]) -> dict[str, Any]:
+    """Takes them out of the options of a task."""
+    data = [entry.split(":", 1) for entry in options.pop("data", "").split(",") if entry]
+    return {
+        "hard_dependencies": [name for name in options.pop("needs", "").split(",") if name],
+        "soft_dependencies": [name for name in options.pop("soft", "").split(",") if name],
+        "data_dependencies": [{"task_id": task, "artifact_path": path} for task, path in data],
+        "coordination": [{"checkpoint": name} for name in options.pop("meet", "").split(",") if name],
+    }
+
+
 def told(action: Action) -> str:
     """An action as a line of a transcript."""
     kind, about, reason = _told(action)
@@ -147,7 +211,7 @@ def _told(action: Action) -> tuple[str, str, str]:
         case Make():
             return "make", f"{action.task_id}  {short(action.place)}", action.reason
         case Note():
-            return "note", f"{action.task_id or '-'}  {action.event}", action.reason
+            return "note", f"{action.task_id or '-'}  {action.event}", action.reason.splitlines()[0]
         case Tell():
             return "tell", f"{action.to}  {action.type}", action.text.splitlines()[0]
         case WriteVerdict():
@@ -157,6 +221,12 @@ def _told(action: Action) -> tuple[str, str, str]:
             return "keep", action.path, ""
         case RunChecks() | StopChecks():
             return "checks", f"{action.task_id}  {'run' if isinstance(action, RunChecks) else 'stop'}", ""
+        case Escalate():
+            said = action.fields
+            text = f"{said['severity']}, {said['from_agent']} -> {said.get('to_agent') or 'whoever is asked'}: "
+            return "ask", action.name, text + " | ".join(str(said["issue_description"]).splitlines())
+        case Publish():
+            return "publish", action.path, ""
         case Settle():
             return "settle", "the request", ""
         case Phase():

@@ -96,36 +96,26 @@ def barriers(lines: Lines, plan: Plan) -> list[str]:
 
 
 def limits(lines: Lines, plan: Plan) -> list[str]:
-    """Never more in progress than the limit, but for claims by others that are put back in the turn that saw them.
+    """No turn ends with more in progress than may be, and the daemon's own agents never take one too many.
 
-    A claim that nobody put back is allowed as well where a place became free in the same turn.
+    Within the turn that sees them there may be more claims by others. The excess is put back, or ends in that turn: a
+    place became free, or it was handed in before anybody had seen the claim, and then it is judged.
     """
-    limit = limit_of(plan)
-    running, found = list[str](), list[str]()
+    limit, running, found = limit_of(plan), list[str](), list[str]()
     for turn in _turns(lines):
-        for line in turn:
-            found += _replay(line, running, limit)
+        for line in _moved(turn):
+            if line["to"] == WORK:
+                running.append(line["task_id"])
+            elif line["from"] == WORK and line["task_id"] in running:
+                running.remove(line["task_id"])
+            if line["to"] == WORK and "by" in line and len(running) > limit:
+                about = f"{line['task_id']} was started as number {len(running)}"
+                found.append(f"line {line['seq']}: {about}, {limit} may be in progress")
         lost = {line["task_id"] for line in turn if line["event"] == "void"}  # it tries again in the next turn
-        if [task for task in running[limit:] if task not in lost]:
+        if set(running[limit:]) - lost:
             found.append(f"line {turn[-1]['seq']}: the turn ends with {len(running)} in progress, {limit} may be")
             del running[limit:]  # said once
     return found
-
-
-def _replay(line: Line, running: list[str], limit: int) -> Iterator[str]:
-    """One line of a replay. `running` is in the order of the claims: what is beyond the limit is over it."""
-    task, seq = line["task_id"], line["seq"]
-    if line["event"] != "moved":
-        return
-    if line["to"] == WORK:
-        running.append(task)
-        if len(running) > limit and "by" in line:
-            yield f"line {seq}: {task} was started as number {len(running)}, {limit} may be in progress"
-    elif line["from"] == WORK and task in running:
-        over = running.index(task) >= limit
-        running.remove(task)
-        if over and not line["to"].startswith(AGENTS):
-            yield f"line {seq}: {task} went to {line['to']}, though it had been claimed over the limit of {limit}"
 
 
 def renames(lines: Lines) -> list[str]:

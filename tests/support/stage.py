@@ -6,15 +6,15 @@ lines. After each one every lookup is checked, and a journal that is replayed ha
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cagents_fs.core.assume import assume, coalesce
 from cagents_fs.core.history import History, Ledger
 from cagents_fs.core.index import Index, Work, add_tasks
-from cagents_fs.model.actions import Action, Make, Move, Note, Phase, Recognise, Undo, Wake
+from cagents_fs.model.actions import Action, Escalate, Make, Move, Note, Phase, Publish, Recognise, Undo, Wake
 from cagents_fs.model.faults import Fault
-from cagents_fs.model.files import Instruction, Manifest, Request, Task
+from cagents_fs.model.files import Escalation, Heartbeat, Instruction, Manifest, Request, Response, Task
 from cagents_fs.model.lines import iso, move_facts, note_facts
 from cagents_fs.model.observations import ChecksDone, ManifestSeen, Now
 from cagents_fs.model.policy import Policy
@@ -39,6 +39,10 @@ class Stage:
         self.outputs: dict[str, ManifestSeen] = {}
         self.journal: list[dict[str, Any]] = []
         self.requests: dict[str, Request] = {}
+        self.escalations: dict[str, Escalation] = {}
+        self.responses: dict[str, Response] = {}
+        self.arrivals: dict[str, dict[str, int]] = {}
+        self.published: dict[str, Mapping[str, Any]] = {}
         self.dies_after: int | None = None  # renames of this turn
         self.work = Work("inst_1", self.instruction, History())
         self.index = Index()
@@ -72,9 +76,11 @@ class Stage:
         self.work = Work("inst_1", self.instruction, History().replay(self.journal), mode=self.mode)
         self.index = Index(works={"inst_1": self.work})
         add_tasks(self.work, self.tasks)
-        for task_id in sorted(self.tree, key=lambda name: self.work.history.ledger(name).moved_seq):
+        known = self.work.history.ledger
+        for task_id in sorted(self.tree, key=lambda name: known(name).queued_seq or known(name).moved_seq):
             self.work.put(self.work.records[task_id], self.tree[task_id], self.now.s)
         self.work.requests.update(self.requests)
+        self._look_about()
 
     def rename(self, task_id: str, place: str) -> None:
         """Anybody's `mv`."""
@@ -100,6 +106,7 @@ class Stage:
             manifest=manifest,
             faults=wrong,
             artifact_faults=faults,
+            resolved={artifact.path: f"/work/{artifact.path}" for artifact in manifest.artifacts} if manifest else {},
         )
 
     def checks_end(self, task_id: str, passed: bool) -> Note | None:
@@ -115,10 +122,40 @@ class Stage:
         record.checks = ChecksDone(task_id=task_id, attempt=record.ledger.attempt, key=key, faults=faults)
         return None
 
-    def beat(self, task_id: str) -> None:
+    def beat(self, task_id: str, status: str) -> None:
+        """A heartbeat, as `daemon.beat_eyes` takes it in."""
         record = self.work.records[task_id]
         record.sign_s, record.signs = self.now.s, record.signs + 1
+        began_s = self.now.s if record.blocked_s is None else record.blocked_s
+        record.blocked_s = began_s if status == "blocked" else None
+        said = {"agent_name": record.holder, "task_id": task_id, "status": status}
+        record.heartbeat = Heartbeat.model_validate(said)
         self.work.touched[task_id] = None
+
+    def arrive(self, checkpoint: str, task_id: str, attempt: int) -> None:
+        """A file in `checkpoints/NAME/`."""
+        self.arrivals.setdefault(checkpoint, {})[task_id] = attempt
+        self._look_about()
+        self.work.touched[task_id] = None
+
+    def escalate(self, name: str, fields: Mapping[str, Any]) -> None:
+        """A file in `escalations/`."""
+        self.escalations[name] = Escalation.model_validate({"escalation_id": name, **fields})
+        self._look_about()
+
+    def answer(self, name: str, fields: Mapping[str, Any]) -> None:
+        """A response beside an escalation."""
+        self.responses[name] = Response.model_validate({"escalation_id": name, **fields})
+        self._look_about()
+
+    def _look_about(self) -> None:
+        """What the daemon's eyes see besides tasks and manifests."""
+        for name, said in self.escalations.items():
+            self.work.escalations[name] = said
+            self.work.seen_s.setdefault(name, self.now.s)
+        self.work.responses.update(self.responses)
+        for name, meeting in self.work.meetings.items():
+            meeting.arrived.update(self.arrivals.get(name, {}))
 
     # -- a turn --------------------------------------------------------------------------------------------------------
 
@@ -207,6 +244,10 @@ class Stage:
                 self._write({"event": "moved", "task_id": action.task_id, "from": None, "to": action.place})
             case Phase():
                 self._write({"event": "phase", "phase": action.phase})
+            case Escalate():
+                self.escalations[action.name] = Escalation.model_validate(action.fields)
+            case Publish():
+                self.published[action.path] = action.fields
 
     def _write(self, line: dict[str, Any]) -> int:
         self.journal.append({"seq": len(self.journal) + 1, "time": iso(self.now.wall_s)} | line)
@@ -217,6 +258,8 @@ class Stage:
         known, told = self.work.history, History().replay(self.journal)
         assert told.intents == {} and known.intents == {}
         assert told.phase == known.phase
+        for what in ("paused", "escalations", "open_checkpoints", "breakers", "alerts", "outcomes"):
+            assert getattr(told, what) == getattr(known, what), what
         for task_id, place in self.tree.items():
             assert self.work.records[task_id].place == place, task_id
             assert _what_counts(told.ledger(task_id)) == _what_counts(known.ledger(task_id)), task_id
@@ -229,9 +272,11 @@ def _what_counts(ledger: Ledger) -> Ledger:
 
 
 def _in_order(actions: list[Action]) -> list[Action]:
-    """What goes to and from `blocked` is decided over a set, which has no order: here it has that of the names."""
+    """What goes to and from `blocked`, and what is asked for, is decided over sets: here it has the order of names."""
 
     def key(action: Action) -> str:
+        if isinstance(action, Escalate):
+            return f"~{action.name}"
         return action.task_id if isinstance(action, Move) and b.BLOCKED in (action.source, action.target) else ""
 
     named = iter(sorted((action for action in actions if key(action)), key=key))

@@ -52,6 +52,29 @@ BEFORE = Policy(
     agent_slots={"cto": 2},
     agents={"shell": SHELL, "mine": AgentType(name="mine", command=("mine",), slots=4)},
     default_agent="mine",
+    pipeline_max_per_stage=3,
+    mesh_max=9,
+    sequential_max=2,
+    max_global_agents=11,
+    max_agents_per_instruction=12,
+    max_concurrent_instructions=13,
+    max_queue_depth=14,
+    alert_queue_depth=6,
+    balance="shortest_queue",
+    ageing=False,
+    ageing_every_s=60.0,
+    urgency=False,
+    breaker=False,
+    breaker_failures=8,
+    breaker_open_s=30.0,
+    breaker_trials=3,
+    response_s=20.0,
+    escalate_blocked_s=21.0,
+    max_depth=7,
+    dashboard_interval_s=3.0,
+    backoff_base_s=2.0,
+    backoff_max_s=5.0,
+    claim_timeout_s=6.0,
 )
 
 
@@ -147,13 +170,18 @@ def test_every_key_reads_what_is_shown_for_it(setting: Setting, tmp_path: Path) 
 def test_every_key_changes_its_field(tmp_path: Path) -> None:
     others = {bool: "true", int: "2048", float: "1.5", tuple: "[bad_luck]"}
     words = {"checks": "all", "durability": "process", "watch": "poll", "default_agent": "claude"}
+    words |= {
+        "balance": "skill_match",
+        "alert_queue_depth": "queue_depth > 7",
+        "ageing_every_s": "+2 levels per 1 hour",
+    }
     shares = {"minimum_test_coverage": "0.25", "backoff_jitter": "false", "notify": "true"}
     for number, setting in enumerate(SETTINGS):
         if "*" in setting.key:
             continue
         before = getattr(Policy(), setting.field)
         other = (words | shares).get(setting.field) or ("false" if before is True else others[type(before)])
-        other = "4" if "max_re" in setting.field else other
+        other = "7" if setting.field in ("max_retries", "max_rework", "max_depth") else other
         changed = read(tmp_path / str(number), setting.file, nested(setting, other))
         assert changed.faults == (), setting.key
         differing = {f.name for f in fields(Policy) if getattr(changed.policy, f.name) != getattr(Policy(), f.name)}
@@ -199,9 +227,55 @@ def test_on_retries_the_queue_manager_holds(tmp_path: Path) -> None:
     assert load(root).policy == replace(Policy(), max_retries=4)
 
 
+# -- keys that say a number in words -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "every_s"),
+    [
+        ("+1 level per 4 hours", 14400.0),
+        ("+1 priority level per 4 hours in queue", 14400.0),
+        ("+1 priority level per 4 hours in the queue", 14400.0),
+        ("1 level per 30 seconds", 30.0),
+        ("+2 priority levels per 1 hour", 1800.0),
+        ("+1 level per PT2H", 7200.0),
+    ],
+)
+def test_a_rate_of_ageing_is_read_as_the_time_for_one_level(said: str, every_s: float, tmp_path: Path) -> None:
+    told = read(tmp_path, QUEUES, AGEING % f'boost_rate: "{said}"')
+
+    assert told.faults == ()
+    assert told.policy == replace(Policy(), ageing_every_s=every_s)
+
+
+@pytest.mark.parametrize("said", ["queue_depth > 10", "queue_depth>25", " queue_depth  >  3 "])
+def test_the_depth_that_raises_an_alert_is_read_from_its_condition(said: str, tmp_path: Path) -> None:
+    told = read(tmp_path, PERFORMANCE, ALERT % f'"{said}"')
+
+    assert told.faults == ()
+    assert told.policy.alert_queue_depth == int(said.rpartition(">")[2])
+
+
+def test_the_skills_of_an_agent_are_a_list_of_words_each_once(tmp_path: Path) -> None:
+    told = read(tmp_path, AGENTS, "agents: {claude: {skills: [python, sql, python]}, codex: {skills: sql}}\n")
+
+    assert told.policy.agents["claude"] == replace(CLAUDE, skills=("python", "sql"))
+    (fault,) = told.faults
+    assert fault.message.startswith("agents.codex.skills: expected a list of words")
+
+
 # -- wrong values --------------------------------------------------------------------------------------------------
 
 COVERAGE = "configuration:\n  quality_gates: {minimum_test_coverage: 80}\n"
+BALANCE = "capacity_model:\n  scaling_strategy:\n    load_balancing:\n      algorithm: %s\n"
+BREAKER = "resilience:\n  cascading_failure_prevention:\n    circuit_breaker:\n      %s\n"
+SLA = "communication_channels:\n  escalations:\n    sla:\n      response_time: %s\n"
+DEPTH = "coordination_patterns:\n  hierarchical_delegation: {depth_limit: %s}\n"
+STAGE = "execution_modes: {pipeline: {max_concurrent_per_stage: %s}}"
+RATE, OVER = "a rate such as", "a condition such as `queue_depth > 10`"
+AGEING = "priority_scheduling:\n  priority_boost:\n    age_based_boost:\n      %s\n"
+BOOST = AGEING % "boost_rate: %s"
+ALERT = "alerting:\n  alert_rules:\n    queue_depth_warning:\n      condition: %s\n"
 LEASE = "communication_channels:\n  status_updates:\n    stale_threshold: a while\n"
 WRONG = (
     (DAEMON, "settle_seconds: -1\n", 1, 17, "settle_s", "a duration from 0 seconds to 1 minute", "-1"),
@@ -235,6 +309,38 @@ WRONG = (
     (QUEUES, "retry_logic: {backoff_strategy: {jitter: 1}}\n", 1, 42, "backoff_jitter", "`true` or `false`", "1"),
     (QUEUES, "retry_logic: {retry_conditions: {never_retry: bad}}\n", 1, 47, "never_retry", "a list of words", '"bad"'),
     (QUEUES, "retry_logic: {retry_conditions: {never_retry: [a, ' ']}}\n", 1, 47, "never_retry", "words", '["a", " "]'),
+    (PARALLEL, "configuration: {max_global_agents: -1}\n", 1, 36, "max_global_agents", "from 1 to 10000", "-1"),
+    (PARALLEL, "configuration: {max_agents_per_instruction: 1e9}\n", 1, 45, "max_agents_per_instruction", "a", "1e9"),
+    (PARALLEL, "configuration: {max_concurrent_instructions: 0}\n", 1, 46, "max_concurrent_instructions", "1", "0"),
+    (PARALLEL, "task_queues: {agent_queues: {max_queue_depth: -10}}\n", 1, 47, "max_queue_depth", "from 1 to", "-10"),
+    (PARALLEL, "execution_modes: {mesh: {max_concurrent: 10001}}\n", 1, 42, "mesh_max", "to 10000", "10001"),
+    (PARALLEL, "execution_modes: {sequential: {max_concurrent: 0.5}}\n", 1, 48, "sequential_max", "a whole", "0.5"),
+    (PARALLEL, STAGE % "-5", 1, 56, "pipeline_max_per_stage", "a whole number", "-5"),
+    (PARALLEL, BALANCE % "whoever_is_near", 4, 18, "balance", "one of `least_loaded`", '"whoever_is_near"'),
+    (PARALLEL, BREAKER % "failure_threshold: 0", 4, 26, "breaker_failures", "a whole number from 1", "0"),
+    (PARALLEL, BREAKER % "timeout: -5 minutes", 4, 16, "breaker_open_s", "a duration from", '"-5 minutes"'),
+    (PARALLEL, BREAKER % "timeout: 31 days", 4, 16, "breaker_open_s", "to 30 days", '"31 days"'),
+    (PARALLEL, BREAKER % "half_open_requests: -2", 4, 27, "breaker_trials", "a whole number from 1", "-2"),
+    (PARALLEL, BREAKER % "enabled: maybe", 4, 16, "breaker", "`true` or `false`", '"maybe"'),
+    (PARALLEL, SLA % "0", 4, 22, "response_s", "a duration from 0.05 seconds", "0"),
+    (PARALLEL, SLA % "one day perhaps", 4, 22, "response_s", "a duration from", '"one day perhaps"'),
+    (PARALLEL, DEPTH % "-1", 2, 42, "max_depth", "a whole number from 1 to 100", "-1"),
+    (PARALLEL, DEPTH % "101", 2, 42, "max_depth", "a whole number from 1 to 100", "101"),
+    (DAEMON, "escalate_blocked_after: -15 minutes\n", 1, 25, "escalate_blocked_s", "a duration from", '"-15 minutes"'),
+    (QUEUES, BOOST % "+1 level now and then", 4, 19, "ageing_every_s", RATE, '"+1 level now and then"'),
+    (QUEUES, BOOST % "+0 levels per 4 hours", 4, 19, "ageing_every_s", RATE, '"+0 levels per 4 hours"'),
+    (QUEUES, BOOST % "+1 level per 0 seconds", 4, 19, "ageing_every_s", RATE, '"+1 level per 0 seconds"'),
+    (QUEUES, BOOST % "-1 level per 4 hours", 4, 19, "ageing_every_s", RATE, '"-1 level per 4 hours"'),
+    (QUEUES, BOOST % "+1 level per 2 months", 4, 19, "ageing_every_s", RATE, '"+1 level per 2 months"'),
+    (QUEUES, BOOST % "4 hours", 4, 19, "ageing_every_s", RATE, '"4 hours"'),
+    (QUEUES, AGEING % "enabled: 1", 4, 16, "ageing", "`true` or `false`", "1"),
+    (PERFORMANCE, ALERT % "queue_depth > 0", 4, 18, "alert_queue_depth", OVER, '"queue_depth > 0"'),
+    (PERFORMANCE, ALERT % "queue_depth > -10", 4, 18, "alert_queue_depth", OVER, '"queue_depth > -10"'),
+    (PERFORMANCE, ALERT % "queue_depth < 10", 4, 18, "alert_queue_depth", OVER, '"queue_depth < 10"'),
+    (PERFORMANCE, ALERT % "queue_depth > many", 4, 18, "alert_queue_depth", OVER, '"queue_depth > many"'),
+    (PERFORMANCE, ALERT % "10", 4, 18, "alert_queue_depth", OVER, "10"),
+    (QUEUES, "retry_logic: {backoff_strategy: {base_delay: -1}}\n", 1, 46, "backoff_base_s", "a duration", "-1"),
+    (QUEUES, "retry_logic: {backoff_strategy: {max_delay: 1 year}}\n", 1, 45, "backoff_max_s", "30 days", '"1 year"'),
     (AGENTS, "default: nobody\nagents: {mine: {command: [mine]}}\n", 1, 10, "default_agent", "`mine`", '"nobody"'),
 )  # fmt: skip
 
@@ -280,7 +386,8 @@ ODD = ("[]", "{}", "null", "~", ".nan", "-.inf", "-1", "1e999", "9" * 200, "0x" 
 def test_nothing_that_may_stand_at_a_key_stops_the_reading(odd: str, tmp_path: Path) -> None:
     for number, setting in enumerate((*SETTINGS, *AGENT_SETTINGS)):
         told = read(tmp_path / str(number), setting.file, nested(setting, odd))
-        assert told.faults or told.policy.agents == Policy().agents
+        at = f"_system/config/{setting.file}:{setting.key.count('.') + 1}"
+        assert told.faults or at in [key.origin for key in told.keys] or odd == "{}"
         assert all("\x1b" not in str(fault) and len(fault.message) < 300 for fault in told.faults)
         json.dumps([key.value for key in told.keys], allow_nan=False)
 

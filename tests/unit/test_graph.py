@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cagents_fs.core.graph import choose_mode, circular, cycle, doomed, independence, levels
+from cagents_fs.core.graph import choose_mode, circle_by, circular, cycle, doomed, independence, levels
 
 Graph = dict[str, list[str]]
 NAMES = "abcdefgh"
@@ -167,6 +167,21 @@ def test_a_missing_task_dooms_those_who_wait_for_it_and_is_not_in_the_answer() -
     assert doomed(edges, children_of(edges), ["nobody"]) == {"a": ("nobody",), "b": ("nobody",)}
 
 
+def test_what_is_done_passes_nothing_on_and_an_edge_that_was_given_up_neither() -> None:
+    edges: Graph = {"a": [], "b": ["a"], "c": ["b"]}
+
+    assert doomed(edges, children_of(edges), ["a"], done=frozenset({"b"})) == {}
+    assert doomed(edges, children_of(edges), ["a"], waived=frozenset({("c", "b")})) == {"b": ("a",)}
+
+
+def test_one_that_is_done_without_what_is_needed_of_it_dooms_the_one_that_needs_it() -> None:
+    edges: Graph = {"a": [], "b": ["a"], "c": ["a"], "d": ["b"]}
+
+    found = doomed(edges, children_of(edges), [], lacking=[("b", "a")], done=frozenset({"a"}))
+
+    assert found == {"b": ("a",), "d": ("a",)}
+
+
 @settings(max_examples=400, deadline=None)
 @given(graphs(proper=False), st.data())
 def test_the_doomed_are_those_who_wait_for_something_lost_and_each_names_all_of_it(
@@ -177,3 +192,27 @@ def test_the_doomed_are_those_who_wait_for_something_lost_and_each_names_all_of_
     by_hand = {task: tuple(sorted(awaits(edges, task) & set(lost))) for task in edges}
 
     assert doomed(edges, children_of(edges), lost) == {task: causes for task, causes in by_hand.items() if causes}
+
+
+# -- a circle that one more edge would close --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "awaited", "expected"),
+    [
+        ("a", "z", ["a", "z", "m", "a"]),
+        ("a", "m", ["a", "m", "a"]),
+        ("a", "a", ["a", "a"]),
+        ("z", "a", None),
+        ("z", "ghost", None),
+    ],
+)
+def test_an_edge_that_would_close_a_circle_is_told_with_the_path(
+    task: str, awaited: str, expected: list[str] | None
+) -> None:
+    assert circle_by({"a": [], "m": ["a"], "z": ["m"], "p": ["q"], "q": ["p"]}, task, awaited) == expected
+
+
+def test_a_circle_that_is_there_already_is_no_reason_to_refuse_an_edge_elsewhere() -> None:
+    assert circle_by({"p": ["q"], "q": ["p"], "a": [], "z": []}, "z", "a") is None
+    assert circle_by({"p": ["q"], "q": ["p"], "z": []}, "z", "p") is None

@@ -231,3 +231,76 @@ def test_a_damaged_line_is_skipped_and_the_lines_around_it_count(line: Line) -> 
 
 def test_the_numbers_of_damaged_lines_are_known_so_that_they_can_be_reported() -> None:
     assert History().replay([TAKEN_IN, {"seq": 2, "event": "moved", "task_id": "a"}, RELEASED]).damaged == [2]
+
+
+# -- agents, escalations, alerts --------------------------------------------------------------------------------------
+
+
+def known(*lines: Line) -> History:
+    return History().replay(lines)
+
+
+AT = {"time": "2026-01-10T12:00:00Z"}
+LATER = {"time": "2026-01-10T12:01:30Z"}
+
+
+def test_failures_of_an_agent_are_remembered_until_its_work_is_verified_again() -> None:
+    failed = moved("tasks/in_progress", "queues/retry", agent="ann", failure=True, **AT)
+    assert (known(failed, failed).outcomes["ann"].failed, len(known(failed, failed).outcomes["ann"].failures)) == (2, 2)
+    assert known(moved("tasks/in_progress", "queues/retry", failure=True, **AT)).outcomes == {}
+
+    after = known(failed, said("accepted", agent="ann", manifest_sha256="m", **LATER)).outcomes["ann"]
+    assert (after.completed, after.failed, list(after.failures)) == (1, 1, [])
+
+
+def test_the_time_of_verified_work_is_from_the_claim_to_the_acceptance() -> None:
+    claimed = {**CLAIMED, **AT}
+    accepted = said("accepted", agent="ann", manifest_sha256="m", **LATER)
+
+    assert known(RELEASED, claimed, accepted).outcomes["ann"].work_s == 90.0
+
+
+def test_what_was_paused_is_paused_until_it_is_resumed_a_task_or_the_whole() -> None:
+    whole, resumed = {"event": "paused", "task_id": None}, {"event": "resumed", "task_id": None}
+    assert known(whole).paused
+    assert not known(whole, resumed).paused
+    assert not known(said("paused")).paused
+    assert ledger(said("paused")).paused
+    assert not ledger(said("paused"), said("resumed")).paused
+
+
+def test_an_alert_lasts_until_it_is_over_each_about_its_own() -> None:
+    deep = {"event": "alert", "alert": "queue_depth", "agent": "ann", "reason": "12 tasks wait"}
+    other = deep | {"agent": "bob"}
+    over = deep | {"event": "alert_over"}
+
+    assert known(deep, other, over).alerts == {"queue_depth/bob": "12 tasks wait"}
+
+
+def test_a_breaker_stands_as_it_was_told_last() -> None:
+    lines = [{"event": "breaker", "agent": "ann", "state": state} for state in ("open", "half_open")]
+
+    assert known(*lines).breakers == {"ann": "half_open"}
+
+
+def test_who_waits_for_more_or_for_less_than_the_plan_says_is_in_its_ledger() -> None:
+    found = ledger(
+        said("dependency_added", on="m"), said("dependency_added", on="m"), said("dependency_waived", on=["z"])
+    )
+
+    assert (found.added_edges, found.waived) == (("m",), frozenset({"z"}))
+
+
+def test_the_turn_in_the_queues_is_that_of_entering_them() -> None:
+    entered = moved("queues/retry", "queues/global", 7, **AT)
+    within = moved("queues/global", "queues/agents/ann", 9, **LATER)
+    found = ledger(entered, within, moved("queues/agents/ann", "queues/domains/d", 11, **LATER))
+
+    assert (found.queued_seq, found.queued_wall_s) == (7, 1768046400.0)
+
+
+def test_the_story_tells_what_became_of_each_attempt() -> None:
+    failed = moved("tasks/in_progress", "queues/retry", reason="it broke", **AT)
+    found = ledger(RELEASED, CLAIMED, failed).story
+
+    assert [(line["attempt"], line["agent"], line["reason"]) for line in found] == [(1, "ann", "it broke")]

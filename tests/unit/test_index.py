@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cagents_fs.core.graph import circular
 from cagents_fs.core.index import Work, add_tasks
 from cagents_fs.core.ordering import RANK
 from cagents_fs.model.files import Heartbeat, Task
@@ -52,13 +53,13 @@ def step(made: Work, what: str, name: str, place: str | None) -> None:
 
 
 def downstream(made: Work, lost: set[str]) -> dict[str, tuple[str, ...]]:
-    """Who waits for something lost, through any number of levels, by walking everything."""
+    """Who waits for something lost, through any number of levels, by walking everything. What is done stops nobody."""
     found = {}
-    for name in made.records:
-        reached, border = set[str](), set(made.edges[name])
+    for name, record in made.records.items():
+        reached, border = set[str](), set() if record.satisfied else set(made.unmet_of(name))
         while border:
             reached |= border
-            border = {t for one in border for t in made.edges.get(one, ())} - reached
+            border = {t for one in border if one in made.records for t in made.unmet_of(one)} - reached
         if reached & lost:
             found[name] = tuple(sorted(reached & lost))
     return found
@@ -83,7 +84,8 @@ def test_after_any_moves_the_lookups_are_what_walking_everything_gives(
 
         lost = {t for t, r in made.records.items() if r.state in (State.FAILED, State.CANCELLED) and not r.satisfied}
         missing = {t for edges in made.edges.values() for t in edges if t not in made.records}
-        assert made.causes() == downstream(made, lost | missing | set(made.circular))
+        circles = circular({t: made.unmet_of(t) for t in made.circular})
+        assert made.causes() == downstream(made, lost | missing | circles)
         for agent in ("ann", "bob", ""):
             made.urgencies(b.PLAIN)
             assert [r.task.task_id for r in made.lanes.best(agent, b.PLAIN, b.NOW.wall_s)] == by_walking(made, agent)
@@ -187,12 +189,22 @@ def test_the_best_is_the_most_urgent_then_who_came_first_and_who_left_is_not_the
     assert [record.task.task_id for record in made.lanes.best("ann", b.PLAIN, b.NOW.wall_s)] == ["c", "e", "a", "l"]
 
 
-def test_who_comes_back_to_the_queue_goes_to_its_end() -> None:
+@pytest.mark.parametrize(
+    ("way", "order"),
+    [
+        ([b.queue(), b.GLOBAL], ["a", "c"]),
+        (["queues/domains/software", b.queue(), "queues/domains/software"], ["a", "c"]),
+        ([b.WAITING, b.GLOBAL], ["c", "a"]),
+        ([b.queue(), b.IN_PROGRESS, b.RETRY, b.GLOBAL], ["c", "a"]),
+    ],
+    ids=["its agent's queue", "its domain", "waiting again", "another attempt"],
+)
+def test_who_stays_in_the_queues_keeps_its_turn_and_who_leaves_them_loses_it(way: list[str], order: list[str]) -> None:
     made = b.work(b.task("a"), b.task("c"))
-    for name, place in (("a", b.GLOBAL), ("c", b.GLOBAL), ("a", b.queue()), ("a", b.GLOBAL)):
+    for name, place in (("a", b.GLOBAL), ("c", b.GLOBAL), *(("a", place) for place in way)):
         b.lies(made, name, place)
 
-    assert [record.task.task_id for record in made.lanes.best("ann", b.PLAIN, b.NOW.wall_s)] == ["c", "a"]
+    assert [record.task.task_id for record in made.lanes.best("ann", b.PLAIN, b.NOW.wall_s)] == order
 
 
 def test_the_holder_is_whom_the_journal_names_else_who_gives_signs_of_life_else_whom_the_plan_names() -> None:
@@ -231,6 +243,36 @@ def test_tasks_of_a_circle_are_lost_to_each_other_and_to_those_behind_them() -> 
     made = b.work(b.task("a", "c"), b.task("c", "a"), b.task("z", "c"), b.task("free"))
 
     assert made.causes() == {"a": ("a", "c"), "c": ("a", "c"), "z": ("a", "c")}
+
+
+def test_a_circle_that_is_cut_by_a_skip_is_none_any_more() -> None:
+    made = b.work(b.task("a", "c"), b.task("c", "a"), b.task("z", "c"))
+    assert set(made.causes()) == {"a", "c", "z"}
+
+    b.lies(made, "c", b.CANCELLED, skipped=True)
+
+    assert made.causes() == {}
+    assert (made.unmet["a"], made.unmet["z"]) == (0, 0)
+
+
+def test_who_waits_for_what_was_skipped_goes_on_whatever_that_had_waited_for() -> None:
+    made = b.work(b.task("a"), b.task("c", "a"), b.task("z", "c"))
+    b.lies(made, "a", b.FAILED)
+    assert set(made.causes()) == {"c", "z"}
+
+    b.lies(made, "c", b.CANCELLED, skipped=True)
+
+    assert made.causes() == {}
+
+
+def test_a_dependency_that_was_given_up_cuts_a_circle_as_well() -> None:
+    made = b.work(b.task("a", "c"), b.task("c", "a"))
+    record = b.lies(made, "a", b.BLOCKED, waived=frozenset({"c"}))
+    made.recount("a")
+    assert made.causes() == {}
+
+    b.lies(made, record.task.task_id, b.COMPLETED, accepted="m1")
+    assert made.unmet["c"] == 0
 
 
 def test_in_a_pipeline_a_stage_that_has_lost_a_task_closes_the_stages_after_it_and_no_other() -> None:

@@ -1,19 +1,13 @@
-"""What people are shown: numbers, rows, and why a task is where it is."""
-
-from typing import Any
+"""What people are shown: numbers, rows, and who works on what."""
 
 import pytest
 
 from cagents_fs.core.index import Work
-from cagents_fs.report.status import instruction_status, ready_rows, task_row
-from cagents_fs.report.story import reasons, story
+from cagents_fs.model.files import Heartbeat
+from cagents_fs.report.status import STATES, at_work, instruction_status, is_in, ready_rows, task_row
 from tests.support import builders as b
 
-Line = dict[str, Any]
-
-
-def line(event: str, task: str = "a", **more: Any) -> Line:
-    return {"time": "2026-01-10T12:00:00Z", "event": event, "task_id": task, "reason": f"{event} {task}"} | more
+HOUR = 3600.0
 
 
 # -- status -----------------------------------------------------------------------------------------------------------
@@ -105,14 +99,14 @@ def test_verified_is_what_was_accepted_and_lies_in_completed() -> None:
 def test_ready_is_what_waits_for_nobody_best_first_in_all_instructions() -> None:
     one = b.work(b.task("late"), b.task("soon"), b.task("z", "late"), b.task("busy"))
     other = b.work(b.task("first", priority="critical"), name="inst_2")
-    b.lies(one, "late", b.GLOBAL, moved_seq=9)
-    b.lies(one, "soon", b.queue("ann-2"), moved_seq=5)
+    b.lies(one, "late", b.GLOBAL, queued_wall_s=b.NOW.wall_s - 1)
+    b.lies(one, "soon", b.queue("ann-2"), queued_wall_s=b.NOW.wall_s - 5)
     b.lies(one, "z", b.GLOBAL)
     b.lies(one, "busy", b.IN_PROGRESS)
-    b.lies(other, "first", "queues/domains/software", moved_seq=12)
+    b.lies(other, "first", "queues/domains/software", queued_wall_s=b.NOW.wall_s)
     policy = b.policy(agents={"ann": b.kind("ann", instances=2)})
 
-    rows = ready_rows(b.index(one, other), policy)
+    rows = ready_rows(b.index(one, other), policy, b.NOW.wall_s)
 
     assert [(row["task_id"], row["agent"], row["agent_type"]) for row in rows] == [
         ("first", "ann", "ann"),
@@ -124,128 +118,104 @@ def test_ready_is_what_waits_for_nobody_best_first_in_all_instructions() -> None
 def test_ready_says_what_holds_a_task_up() -> None:
     made = b.work(b.task("a"), b.task("c"), max_concurrent=1)
     b.lies(made, "a", b.queue())
-    assert [row["held_up_by"] for row in ready_rows(b.index(made), b.PLAIN)] == [None]
+    assert [row["held_up_by"] for row in ready_rows(b.index(made), b.PLAIN, b.NOW.wall_s)] == [None]
 
     b.lies(made, "c", b.IN_PROGRESS)
-    (row,) = ready_rows(b.index(made), b.PLAIN)
+    (row,) = ready_rows(b.index(made), b.PLAIN, b.NOW.wall_s)
     assert "1 of 1 tasks are in progress" in row["held_up_by"]
 
 
-# -- why? -------------------------------------------------------------------------------------------------------------
+def test_a_task_that_is_not_released_is_not_ready_to_be_claimed_and_the_row_says_why() -> None:
+    made = b.work(b.task("a"), b.task("c"), mode="sequential")
+    b.lies(made, "a", b.queue())
+    b.lies(made, "c", b.GLOBAL)
 
+    rows = {row["task_id"]: row["held_up_by"] for row in ready_rows(b.index(made), b.PLAIN, b.NOW.wall_s)}
 
-def why(made: Work, *lines: Line, task: str = "a") -> list[str]:
-    return reasons(b.index(made), made, made.records[task], b.policy(max_queue_depth=1), lines)
-
-
-def placed(place: str, **known: Any) -> Work:
-    made = b.work(b.task("first"), b.task("a", "first"), b.task("other"))
-    b.lies(made, "first", b.IN_PROGRESS, holder="bob")
-    b.lies(made, "a", place, **known)
-    return made
+    assert rows["a"] is None
+    assert "turn of a" in rows["c"]
 
 
 @pytest.mark.parametrize(
-    ("place", "known", "words"),
+    ("priority", "waited_s", "others", "why"),
     [
-        (b.PENDING, {}, ["not been taken in yet"]),
-        (b.WAITING, {}, ["waits for first", "tasks/in_progress", "held by bob"]),
-        (b.queue("ann"), {}, ["queue of ann"]),
-        (b.IN_PROGRESS, {"attempt": 2}, ["ann works on it, attempt 2"]),
-        (b.UNDER_REVIEW, {}, ["manifest of ann", "checks run"]),
-        (b.RETRY, {"attempt": 3}, ["attempt 3 of ann failed"]),
-        (b.COMPLETED, {"accepted": "m1", "attempt": 2}, ["completed by ann in attempt 2 and verified"]),
-        (b.COMPLETED, {}, ["somebody put it here", "releases nobody"]),
-        (b.FAILED, {}, ["failed", "cagents-fs retry inst_1/a"]),
-        (b.CANCELLED, {}, ["cancelled", "cagents-fs retry inst_1/a"]),
+        ("normal", 0.0, {}, "normal, first in, first out"),
+        ("low", 4.5 * HOUR, {}, "normal, aged from low after 4 h 30 min in the queues"),
+        ("high", 99 * HOUR, {}, "high, first in, first out"),
+        ("low", 0.0, {"top": "critical"}, "critical, because top waits for it through middle"),
+        ("low", 0.0, {"top": "low"}, "low, first in, first out"),
+        (
+            "low",
+            5 * HOUR,
+            {"top": "normal"},
+            "high, because top waits for it through middle, and aged from normal after 5 h",
+        ),
     ],
 )
-def test_the_first_reason_names_the_state_and_who_is_concerned(
-    place: str, known: dict[str, Any], words: list[str]
+def test_ready_says_how_urgent_a_task_is_and_why(
+    priority: str, waited_s: float, others: dict[str, str], why: str
 ) -> None:
-    first = why(placed(place, **known))[0]
+    tasks = [b.task("middle", "a", priority="low"), *(b.task(t, "middle", priority=p) for t, p in others.items())]
+    made = b.work(b.task("a", priority=priority), *tasks)
+    b.lies(made, "a", b.queue(), queued_wall_s=b.NOW.wall_s - waited_s)
 
-    assert [word for word in words if word not in first] == []
+    (row,) = ready_rows(b.index(made), b.PLAIN, b.NOW.wall_s)
 
-
-def test_whoever_has_gone_quiet_is_named() -> None:
-    assert why(placed(b.IN_PROGRESS, stalled=True))[1].startswith("ann has gone quiet")
-
-
-def test_a_claim_that_would_be_refused_says_why() -> None:
-    made = placed(b.queue("ann"))
-    made.mode = "sequential"
-
-    assert "1 of 1 tasks are in progress" in why(made)[1]
+    assert row["why"].removesuffix(" in the queues") == why.removesuffix(" in the queues")
+    assert row["effective_priority"] == why.split(",")[0]
 
 
-def test_a_task_that_is_nowhere_can_be_made_again() -> None:
-    assert "cagents-fs rescue inst_1" in why(b.work(b.task("a")))[0]
+def test_the_one_who_lends_its_urgency_may_be_of_another_instruction() -> None:
+    one, other = (
+        b.work(b.task("a", priority="low")),
+        b.work(b.task("z", "inst_1:a", priority="critical"), name="inst_2"),
+    )
+    b.lies(one, "a", b.queue())
+    b.lies(other, "z", b.WAITING)
+
+    (row,) = ready_rows(b.index(one, other), b.PLAIN, b.NOW.wall_s)
+
+    assert row["why"] == "critical, because inst_2:z waits for it"
 
 
-@pytest.mark.parametrize(
-    ("mode", "others", "words"),
-    [
-        ("swarm", {}, "nothing blocks it; it is released to ann"),
-        ("swarm", {"c": b.queue("ann")}, "the queue of ann is full (1 of 1"),
-        ("sequential", {"c": b.IN_PROGRESS}, "now it is the turn of c"),
-        ("pipeline", {"c": b.IN_PROGRESS}, "it is of stage 2, and stage 1 is not done"),
-    ],
-)
-def test_a_task_that_is_not_released_says_what_it_waits_for(mode: str, others: dict[str, str], words: str) -> None:
-    made = b.work(b.task("c"), b.task("first"), b.task("a", "first"), mode=mode)
-    b.done(made, "first")
-    b.lies(made, "a", b.GLOBAL)
-    for name, place in others.items():
-        b.lies(made, name, place)
+def test_status_says_whether_it_is_paused_and_which_escalations_are_open() -> None:
+    made = b.work(b.task("a"))
+    assert instruction_status(made)["paused"] is False
+    escalated = {"event": "escalated", "severity": "high", "to": "lead", "task_id": "a"}
+    for name in ("e1", "e2"):
+        made.history.apply({**escalated, "escalation_id": name})
+    made.history.apply({"event": "escalation_answered", "escalation_id": "e1", "action": "resume"})
+    made.history.apply({"event": "paused"})
 
-    assert words in why(made)[0]
+    shown = instruction_status(made)
+
+    assert (shown["paused"], shown["open_escalations"]) == (True, ["e2"])
 
 
-def test_a_blocked_task_names_its_cause_and_how_to_free_it() -> None:
-    made = placed(b.BLOCKED)
-    b.lies(made, "first", b.FAILED)
+def test_who_works_on_what_is_told_in_the_order_in_which_they_began() -> None:
+    made = b.work(b.task("a"), b.task("c"), b.task("e"))
+    record = b.lies(made, "a", b.IN_PROGRESS, holder="ann", claimed_wall_s=b.NOW.wall_s)
+    record.heartbeat = Heartbeat(agent_name="ann", task_id="a", current_activity="drawing", progress_percentage=40)
+    b.lies(made, "c", b.IN_PROGRESS, holder="bob", claimed_wall_s=b.NOW.wall_s - 60, stalled=True, attempt=2)
+    b.lies(made, "e", b.queue())
 
-    (first,) = why(made)
+    first, second = at_work(made, {"inst_1/a": b.NOW.wall_s})
 
-    assert first == "it is blocked by first, which is in tasks/failed; `cagents-fs retry inst_1/first` frees it"
-
-
-@pytest.mark.parametrize("needs", [{"a": ["ghost"]}, {"a": ["c"], "c": ["a"]}], ids=["missing", "a circle"])
-def test_nobody_is_advised_to_retry_what_cannot_be_retried(needs: dict[str, list[str]]) -> None:
-    made = b.work(*(b.task(name, *awaited) for name, awaited in needs.items()))
-    b.lies(made, "a", b.BLOCKED)
-
-    assert not [reason for reason in why(made) if "cagents-fs retry" in reason]
+    assert (first["task_id"], first["agent"], first["attempt"], first["stalled"]) == ("c", "bob", 2, True)
+    assert (second["activity"], second["progress_percentage"]) == ("drawing", 40)
+    assert (second["since"], second["last_sign"]) == ("2027-01-15T08:00:00Z", "2027-01-15T08:00:00Z")
+    assert (first["activity"], first["last_sign"]) == (None, None)
 
 
-def test_the_last_move_and_the_last_verdict_of_this_task_are_told_with_their_time() -> None:
-    lines = [
-        line("moved", reason="claimed by ann"),
-        line("rejected", reason="no evidence"),
-        line("moved", reason="rework 1 of 3", time="2026-01-10T12:30:00Z"),
-        line("moved", task="other", reason="not this one"),
-    ]
+def test_a_state_is_known_by_how_it_is_counted_and_by_its_directory() -> None:
+    made = everywhere()
+    rows = [task_row(made, record) for record in made.records.values()]
 
-    assert why(placed(b.IN_PROGRESS), *lines)[1:] == [
-        "2026-01-10T12:30:00Z: rework 1 of 3",
-        "2026-01-10T12:00:00Z: last verdict: rejected: no evidence",
-    ]
+    found = {state: [row["task_id"] for row in rows if is_in(row, state)] for state in STATES}
 
-
-def test_a_story_tells_what_happened_to_one_task_in_order_and_leaves_the_bookkeeping_out() -> None:
-    lines = [
-        line("taken_in"),
-        line("intend"),
-        line("moved") | {"from": None, "to": b.GLOBAL, "attempt": 1, "agent": "ann", "seq": 4, "intent": 2},
-        line("moved", task="other"),
-        line("void"),
-        {"event": "phase", "phase": "executing"},
-        line("accepted", manifest="the whole text"),
-    ]
-
-    told = story("a", lines)
-
-    assert [one["event"] for one in told] == ["taken_in", "moved", "accepted"]
-    moved = {"time": "2026-01-10T12:00:00Z", "event": "moved", "from": None, "to": b.GLOBAL}
-    assert told[1] == moved | {"attempt": 1, "agent": "ann", "reason": "moved a"}
+    assert found["queued"] == ["t2", "t3", "t4"]
+    assert found["domains"] == found["queues/domains"] == ["t3"]
+    assert found["blocked"] == found["tasks/blocked"] == ["t8"]
+    assert found["missing"] == []
+    assert [row["task_id"] for row in rows if is_in(row, "queues/agents/ann")] == ["t4"]
+    assert {task for tasks in found.values() for task in tasks} == set(made.records)

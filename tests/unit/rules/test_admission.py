@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from cagents_fs.core.index import Work
-from cagents_fs.model.actions import RunChecks
+from cagents_fs.model.actions import RunChecks, Tell
 from cagents_fs.model.policy import Policy
+from cagents_fs.model.states import State, place_of
 from cagents_fs.rules import admission
 from tests.support import builders as b
 
+DOMAIN = place_of(State.DOMAINS, "software")
 GATED = [{"criterion": "It works", "check": "pytest", "must_fail_before": True}]
 TEAM = b.policy(agents={"ann": b.kind("ann", instances=3, slots=2)})
 
@@ -23,9 +25,15 @@ def ready(*names: str, mode: str = "swarm", **fields: Any) -> Work:
 
 
 def released(made: Work, policy: Policy = b.PLAIN) -> list[tuple[str, str]]:
-    actions = b.decided(admission.decide, b.index(made), policy)
-    assert all(source == b.GLOBAL for _, source, _ in b.moves(actions))
-    return [(task_id, target) for task_id, _, target in b.moves(actions)]
+    found = b.moves(b.decided(admission.decide, b.index(made), policy))
+    assert all(source in (b.GLOBAL, DOMAIN) for _, source, _ in found)
+    return [(task_id, target) for task_id, _, target in found if target != DOMAIN]
+
+
+def set_aside(made: Work, policy: Policy = b.PLAIN) -> list[str]:
+    """What goes from the global queue into that of its domain."""
+    found = b.moves(b.decided(admission.decide, b.index(made), policy))
+    return [task_id for task_id, source, target in found if (source, target) == (b.GLOBAL, DOMAIN)]
 
 
 # -- release ----------------------------------------------------------------------------------------------------------
@@ -54,11 +62,12 @@ def test_a_task_that_names_no_agent_goes_to_the_default_one() -> None:
     assert released(made) == [("a", b.queue("shell"))]
 
 
-def test_a_queue_takes_at_most_its_depth_and_the_rest_waits() -> None:
+def test_a_queue_takes_at_most_its_depth_and_the_rest_waits_in_that_of_its_domain() -> None:
     made = ready("a", "c", "e", "g")
     b.lies(made, "a", b.queue())
 
     assert released(made, b.policy(max_queue_depth=3)) == [("c", b.queue()), ("e", b.queue())]
+    assert set_aside(made, b.policy(max_queue_depth=3)) == ["g"]
 
 
 def test_a_full_queue_of_one_agent_holds_up_nobody_else() -> None:
@@ -80,7 +89,7 @@ def test_work_is_spread_over_the_instances_of_a_type_the_least_loaded_first() ->
         ("i", b.queue("ann-2")),
     ]
     assert b.only_move(b.decided(admission.decide, b.index(ready("a")), TEAM)).reason == (
-        "released to ann, least loaded of 3"
+        "released to ann, least_loaded of 3"
     )
 
 
@@ -144,6 +153,126 @@ def test_in_sequential_mode_the_most_urgent_goes_first_whoever_does_it() -> None
     b.lies(made, "c", b.GLOBAL)
 
     assert released(made) == [("c", b.queue("bob"))]
+
+
+# -- who gets it ------------------------------------------------------------------------------------------------------
+
+
+def test_those_who_name_no_agent_and_those_who_name_the_default_one_are_in_one_order() -> None:
+    made = b.work(
+        b.task("a", assigned_agent=None, priority="low"),
+        b.task("c", assigned_agent="shell", priority="critical"),
+        b.task("e", assigned_agent=None, priority="high"),
+    )
+    for name in "ace":
+        b.lies(made, name, b.GLOBAL)
+
+    one = b.policy(max_queue_depth=1)
+    assert released(made, one) == [("c", b.queue("shell"))]
+    assert set_aside(made, one) == ["a", "e"]
+
+
+def test_one_instance_that_is_full_holds_up_those_that_were_given_to_it_and_nobody_else() -> None:
+    made = ready("a", "c", "e")
+    made.records["a"].ledger.assigned = "ann-2"
+    made.lanes.enter(made.records["a"])
+    b.lies(made, "e", b.queue("ann-2"))
+    pair = b.policy(max_queue_depth=1, agents={"ann": b.kind("ann", instances=2)})
+
+    assert released(made, pair) == [("c", b.queue("ann"))]
+    assert set_aside(made, pair) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("assigned", "holder", "goes_back"),
+    [
+        ("bob", "ann", True),
+        ("ann", "ann-2", False),
+        ("ann-2", "ann-2", False),
+        ("ann-2", "ann", True),
+        ("ann", "ann-x", True),
+    ],
+)
+def test_what_was_given_to_somebody_else_leaves_the_queue_of_who_had_it(
+    assigned: str, holder: str, goes_back: bool
+) -> None:
+    made = b.work(b.task("a"))
+    b.lies(made, "a", b.queue(holder), assigned=assigned)
+
+    found = b.moves(b.decided(admission.decide, b.index(made), TEAM))
+
+    assert found == ([("a", b.queue(holder), DOMAIN)] if goes_back else [])
+
+
+def test_a_paused_task_leaves_its_agents_queue_and_is_not_released_until_it_is_resumed() -> None:
+    made = b.work(b.task("a", domain="finance"))
+    record = b.lies(made, "a", b.queue(), paused=True)
+
+    assert b.moves(b.decided(admission.decide, b.index(made))) == [("a", b.queue(), "queues/domains/finance")]
+
+    b.lies(made, "a", "queues/domains/finance")
+    assert b.decided(admission.decide, b.index(made)) == []
+    record.ledger.paused = False
+    assert b.moves(b.decided(admission.decide, b.index(made))) == [("a", "queues/domains/finance", b.queue())]
+
+
+def test_nothing_is_released_while_the_instruction_is_paused() -> None:
+    made = ready("a")
+    made.history.paused = True
+
+    assert b.decided(admission.decide, b.index(made)) == []
+
+
+# -- soft dependencies ------------------------------------------------------------------------------------------------
+
+
+def soft(place: str, *, other: str = "bob") -> Work:
+    """`z` would rather wait for `a`, of another agent, which lies there."""
+    made = b.work(b.task("a", assigned_agent=other), b.task("z", dependencies={"soft_dependencies": ["a"]}))
+    b.lies(made, "a", place, holder=other)
+    b.lies(made, "z", b.GLOBAL)
+    return made
+
+
+@pytest.mark.parametrize("place", [b.WAITING, b.RETRY, b.BLOCKED, b.FAILED, b.CANCELLED, b.COMPLETED])
+def test_a_soft_dependency_holds_nobody_up_unless_it_is_in_work(place: str) -> None:
+    assert released(soft(place), b.policy(swarm_max=1)) == [("z", b.queue())]
+
+
+@pytest.mark.parametrize("place", [b.IN_PROGRESS, b.UNDER_REVIEW])
+def test_while_it_is_in_work_it_is_waited_for_unless_a_slot_would_stay_idle(place: str) -> None:
+    one_slot = b.policy(agent_slots={"ann": 1})
+    made = soft(place)
+    assert released(made, one_slot) == [("z", b.queue())]
+
+    made = b.work(
+        b.task("a", assigned_agent="bob"), b.task("w"), b.task("z", dependencies={"soft_dependencies": ["a"]})
+    )
+    b.lies(made, "a", place, holder="bob")
+    b.lies(made, "w", b.IN_PROGRESS)
+    b.lies(made, "z", b.GLOBAL)
+    assert released(made, one_slot) == []
+    assert set_aside(made, one_slot) == []
+
+    b.done(made, "w")
+    assert released(made, one_slot) == [("z", b.queue())]
+
+
+# -- what is handed over ----------------------------------------------------------------------------------------------
+
+
+def test_who_waited_for_artifacts_is_told_where_they_are() -> None:
+    wants = {"data_dependencies": [{"task_id": "a", "artifact_path": "schema.sql"}]}
+    made = b.work(b.task("a"), b.task("z", dependencies=wants))
+    artifact = {"path": "db/schema.sql", "resolved": "/w/db/schema.sql", "checksum": "sha256:00"}
+    b.lies(made, "a", b.COMPLETED, accepted="m1", artifacts=(artifact,))
+    b.lies(made, "z", b.GLOBAL)
+
+    found = b.decided(admission.decide, b.index(made))
+
+    assert b.told(found) == [("ann", "dependency_satisfied")]
+    (text,) = [action.text for action in found if isinstance(action, Tell)]
+    assert text.splitlines()[1] == "- schema.sql of a: /w/db/schema.sql (sha256:00)"
 
 
 # -- the gate: a check that has to fail before ------------------------------------------------------------------------

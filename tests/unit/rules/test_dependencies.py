@@ -2,8 +2,9 @@
 
 import pytest
 
-from cagents_fs.core.index import Work
-from cagents_fs.model.actions import Action, Move
+from cagents_fs.core.index import Index, Work
+from cagents_fs.model.actions import Action, Escalate, Move
+from cagents_fs.model.files import Task
 from cagents_fs.model.states import NOT_STARTED, State, place_of
 from cagents_fs.rules import dependencies
 from tests.support import builders as b
@@ -191,5 +192,142 @@ def test_only_what_was_touched_is_looked_at() -> None:
     b.lies(made, "m", b.GLOBAL)
     made.causes()
     made.touched.clear()
+
+    assert decided(made) == []
+
+
+# -- artifacts --------------------------------------------------------------------------------------------------------
+
+
+def wants(path: str, of: str = "a", **fields: object) -> Task:
+    return b.task("z", dependencies={"data_dependencies": [{"task_id": of, "artifact_path": path}]}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "target"),
+    [(({"path": "db/it.sql"},), b.GLOBAL), (({"path": "it.sql"},), b.GLOBAL), (({"path": "split.sql"},), b.BLOCKED)],
+)
+def test_one_that_is_completed_frees_who_needs_an_artifact_of_it_only_if_it_has_that(
+    artifacts: tuple[dict[str, str], ...], target: str
+) -> None:
+    made = b.work(b.task("a"), wants("it.sql"))
+    b.lies(made, "a", b.COMPLETED, accepted="m1", artifacts=artifacts)
+    b.lies(made, "z", b.WAITING)
+
+    assert b.moves(decided(made)) == [("z", b.WAITING, target)]
+
+
+def test_who_is_blocked_for_want_of_an_artifact_is_told_which_task_lacks_it_and_waits_when_that_begins_anew() -> None:
+    made = b.work(b.task("a"), wants("it.sql"))
+    giver = b.lies(made, "a", b.COMPLETED, accepted="m1", artifacts=({"path": "other.sql"},))
+    b.lies(made, "z", b.WAITING)
+
+    move = b.only_move(decided(made))
+    assert move.reason == "blocked by a, which was completed without the artifact that it needs"
+    assert move.edit_after == {"blocked_by": ["a"]}
+
+    b.lies(made, "z", b.BLOCKED, blocked_by=("a",))
+    giver.ledger.accepted = None
+    b.lies(made, "a", b.IN_PROGRESS)
+    assert b.moves(decided(made)) == [("z", b.BLOCKED, b.WAITING)]
+
+
+def test_one_that_was_skipped_hands_over_nothing_and_frees_all() -> None:
+    made = b.work(b.task("a"), wants("it.sql"))
+    b.lies(made, "a", b.CANCELLED, skipped=True)
+    b.lies(made, "z", b.WAITING)
+
+    assert b.moves(decided(made)) == [("z", b.WAITING, b.GLOBAL)]
+
+
+# -- other instructions -----------------------------------------------------------------------------------------------
+
+
+def two(place: str, **known: object) -> tuple[Index, Work]:
+    """`z` of inst_2 waits for `a` of inst_1, which lies there."""
+    one, other = b.work(b.task("a")), b.work(b.task("z", "inst_1:a"), b.task("y", "z"), name="inst_2")
+    b.lies(one, "a", place, **known)
+    for name in "zy":
+        b.lies(other, name, b.WAITING)
+    return b.index(one, other), other
+
+
+def test_a_task_of_another_instruction_is_waited_for_until_it_is_verified() -> None:
+    found, other = two(b.IN_PROGRESS)
+    assert b.decided(dependencies.decide, found) == []
+
+    b.done(found.works["inst_1"], "a")
+    assert b.moves(b.decided(dependencies.decide, found)) == [("z", b.WAITING, b.GLOBAL)]
+    assert other.unmet == {"z": 0, "y": 1}
+
+
+def test_when_it_is_lost_everything_behind_it_is_blocked_and_freed_when_it_is_taken_up_again() -> None:
+    found, _ = two(b.FAILED)
+
+    lost = b.decided(dependencies.decide, found)
+    assert sorted(b.moves(lost)) == [("y", b.WAITING, b.BLOCKED), ("z", b.WAITING, b.BLOCKED)]
+    assert all(move.facts == {"blocked_by": ["inst_1:a"]} for move in lost if isinstance(move, Move))
+    assert not [action for action in lost if isinstance(action, Escalate)]  # it is there; it has only failed
+    b.taken(found, lost)
+
+    b.lies(found.works["inst_1"], "a", b.GLOBAL)
+    assert sorted(b.moves(b.decided(dependencies.decide, found))) == [
+        ("y", b.BLOCKED, b.WAITING),
+        ("z", b.BLOCKED, b.WAITING),
+    ]
+
+
+# -- what only a planner can mend -------------------------------------------------------------------------------------
+
+
+def asked(made: Work) -> list[tuple[str, str]]:
+    """Of which task the planner is asked, and what is said."""
+    found = [action for action in decided(made) if isinstance(action, Escalate)]
+    assert all(action.fields["to_agent"] == "planner" and action.fields["severity"] == "high" for action in found)
+    return sorted((str(action.fields["task_id"]), str(action.fields["issue_description"])) for action in found)
+
+
+def test_a_task_that_waits_for_one_that_is_nowhere_is_blocked_and_the_planner_asked_once() -> None:
+    made = b.work(b.task("a", "ghost"), b.task("z", "a"))
+    for name in "az":
+        b.lies(made, name, b.PENDING)
+
+    assert asked(made) == [("a", "a waits for ghost, which is not there; add it, or cancel a")]
+
+    b.taken(b.index(made), [action for action in decided(made) if isinstance(action, Escalate)])
+    assert asked(made) == []
+
+
+def test_a_circle_is_named_as_the_path_one_walks() -> None:
+    made = b.work(b.task("a", "c"), b.task("c", "a"))
+    for name in "ac":
+        b.lies(made, name, b.PENDING)
+
+    assert [task_id for task_id, _ in asked(made)] == ["a", "c"]
+    assert all("wait for each other: a -> c -> a" in text or "c -> a -> c" in text for _, text in asked(made))
+
+
+def test_a_circle_through_another_instruction_blocks_its_tasks_and_asks() -> None:
+    one, other = b.work(b.task("a", "inst_2:m")), b.work(b.task("m", "inst_1:a"), name="inst_2")
+    b.lies(one, "a", b.WAITING)
+    b.lies(other, "m", b.WAITING)
+
+    found = b.decided(dependencies.decide, b.index(one, other))
+
+    assert sorted(b.moves(found)) == [("a", b.WAITING, b.BLOCKED), ("m", b.WAITING, b.BLOCKED)]
+    assert [action.instruction for action in found if isinstance(action, Escalate)] == ["inst_1", "inst_2"]
+
+
+def test_who_goes_on_without_what_it_waited_for_is_freed() -> None:
+    made = b.work(b.task("a", "ghost"))
+    b.lies(made, "a", b.BLOCKED, waived=frozenset({"ghost"}))
+    made.recount("a")
+
+    assert b.moves(decided(made)) == [("a", b.BLOCKED, b.GLOBAL)]
+
+
+def test_who_is_blocked_by_its_own_escalation_is_not_freed_by_its_dependencies() -> None:
+    made = b.work(b.task("a"))
+    b.lies(made, "a", b.BLOCKED, escalation="e1", blocked_by=("e1",))
 
     assert decided(made) == []

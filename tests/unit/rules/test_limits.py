@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from cagents_fs.core.index import Work
-from cagents_fs.model.actions import Tell
+from cagents_fs.core.index import Work, add_tasks
+from cagents_fs.model.actions import Move, Tell
+from cagents_fs.model.lines import iso
 from cagents_fs.model.policy import Policy
-from cagents_fs.rules import admission
-from cagents_fs.rules.limits import instances, refusal, slots, type_of
+from cagents_fs.rules import admission, over_limit, requests
+from cagents_fs.rules.limits import admitted, instances, refusal, slots, type_of
 from tests.support import builders as b
 
 TEAM = b.policy(agents={"ann": b.kind("ann", instances=3, slots=2)})
@@ -28,7 +29,7 @@ def claimed(*names: str, **fields: Any) -> Work:
 def test_claims_over_the_limit_go_back_the_latest_first_with_the_same_attempt_and_are_answered() -> None:
     made = claimed("a", "c", "e", max_concurrent=1)
 
-    actions = b.decided(admission.decide, b.index(made))
+    actions = b.decided(over_limit.decide, b.index(made))
 
     assert b.moves(actions) == [("e", b.IN_PROGRESS, b.queue()), ("c", b.IN_PROGRESS, b.queue())]
     assert b.told(actions) == [("ann", "error"), ("ann", "error")]
@@ -43,7 +44,7 @@ def test_over_the_limit_of_the_mode_the_latest_goes_back_although_its_agent_has_
     made = claimed("a", "c", mode="sequential")
     made.records["a"].ledger.holder = "bob"
 
-    actions = b.decided(admission.decide, b.index(made))
+    actions = b.decided(over_limit.decide, b.index(made))
 
     assert b.moves(actions) == [("c", b.IN_PROGRESS, b.queue())]
     assert "sequential mode (1 at once)" in b.only_move(actions).reason
@@ -52,13 +53,13 @@ def test_over_the_limit_of_the_mode_the_latest_goes_back_although_its_agent_has_
 def test_an_agent_gives_back_as_many_as_it_has_over_its_slots() -> None:
     made = claimed("a", "c", "e")
 
-    found = b.decided(admission.decide, b.index(made), b.policy(agent_slots={"ann": 1}))
+    found = b.decided(over_limit.decide, b.index(made), b.policy(agent_slots={"ann": 1}))
 
     assert [task_id for task_id, _, _ in b.moves(found)] == ["e", "c"]
 
 
 def test_claims_up_to_the_limit_stay() -> None:
-    assert b.decided(admission.decide, b.index(claimed("a", "c", max_concurrent=2))) == []
+    assert b.decided(over_limit.decide, b.index(claimed("a", "c", max_concurrent=2))) == []
 
 
 @pytest.mark.parametrize("sign", ["sign of life", "manifest", "runner", "life before", "foreign move"])
@@ -77,22 +78,173 @@ def test_a_claim_that_shows_work_or_was_not_seen_to_happen_stays(sign: str) -> N
         case _:
             record.ledger.place = b.queue()
 
-    assert ("c", b.IN_PROGRESS, b.queue()) not in b.moves(b.decided(admission.decide, b.index(made)))
+    assert ("c", b.IN_PROGRESS, b.queue()) not in b.moves(b.decided(over_limit.decide, b.index(made)))
 
 
 def test_an_agent_with_more_claims_than_slots_gives_the_last_back_although_the_mode_has_room() -> None:
     made = claimed("a", "c")
 
-    found = b.decided(admission.decide, b.index(made), b.policy(agent_slots={"ann": 1}))
+    found = b.decided(over_limit.decide, b.index(made), b.policy(agent_slots={"ann": 1}))
 
     assert b.moves(found) == [("c", b.IN_PROGRESS, b.queue())]
 
 
 def test_who_is_put_back_for_want_of_slots_is_told_so() -> None:
-    found = b.decided(admission.decide, b.index(claimed("a", "c")), b.policy(agent_slots={"ann": 1}))
+    found = b.decided(over_limit.decide, b.index(claimed("a", "c")), b.policy(agent_slots={"ann": 1}))
 
     assert "50 at once" not in b.only_move(found).reason
     assert "slot" in b.only_move(found).reason
+
+
+def held_by(*holders: str, name: str = "inst_1") -> Work:
+    """Tasks that were claimed in this life, one by each of these agents."""
+    made = claimed(*(f"t{n}" for n in range(len(holders))), name=name)
+    for task_id, holder in zip(made.records, holders, strict=True):
+        made.records[task_id].ledger.holder = holder
+    return made
+
+
+def test_an_agent_too_many_in_the_instruction_gives_all_back_and_who_was_there_before_nothing() -> None:
+    made = held_by("ann", "bob", "ann", "zoe")
+
+    found = b.decided(over_limit.decide, b.index(made), b.policy(max_agents_per_instruction=2))
+
+    assert b.moves(found) == [("t3", b.IN_PROGRESS, b.queue("zoe"))]
+    assert "over the number of agents in inst_1 (2)" in b.only_move(found).reason
+
+
+def test_who_has_several_tasks_and_is_one_too_many_gives_none_back_but_the_next_one_does() -> None:
+    made = held_by("ann", "bob", "bob")
+
+    found = b.decided(over_limit.decide, b.index(made), b.policy(max_agents_per_instruction=1))
+
+    assert b.moves(found) == [("t0", b.IN_PROGRESS, b.queue("ann"))]
+
+
+def test_agents_of_other_instructions_count_for_the_tree() -> None:
+    one, other = held_by("ann"), held_by("bob", "zoe", name="inst_2")
+
+    found = b.decided(over_limit.decide, b.index(one, other), b.policy(max_global_agents=2))
+
+    assert b.moves(found) == [("t1", b.IN_PROGRESS, b.queue("zoe"))]
+    assert "agents in the tree (2)" in b.only_move(found).reason
+
+
+def test_slots_are_those_of_the_agent_in_the_whole_tree() -> None:
+    one, other = held_by("ann"), held_by("ann", name="inst_2")
+
+    found = b.decided(over_limit.decide, b.index(one, other), b.policy(agent_slots={"ann": 1}))
+
+    assert len(b.moves(found)) == 1
+
+
+def test_what_is_claimed_while_the_instruction_is_paused_goes_back_and_what_was_before_goes_on() -> None:
+    made = claimed("a")
+    found = b.index(made)
+    b.asks(made, "pause")
+    b.taken(found, requests.decide(found, b.PLAIN, b.NOW))
+    add_tasks(made, [b.task("c")])
+    b.lies(made, "c", b.IN_PROGRESS).claim_seen = True
+
+    back = b.decided(over_limit.decide, found)
+
+    assert b.moves(back) == [("c", b.IN_PROGRESS, b.queue())]
+    assert "although inst_1 is paused" in b.only_move(back).reason
+
+
+# -- in which instructions something is released ----------------------------------------------------------------------
+
+
+def several(*names: str) -> list[Work]:
+    """Instructions, each with a task in its queue, taken in one after another."""
+    found = []
+    for second, name in enumerate(names):
+        made = b.work(b.task("a"), name=name)
+        made.history.intake = {"event": "intake_done", "time": iso(b.at(second).wall_s)}
+        b.lies(made, "a", b.GLOBAL)
+        found.append(made)
+    return found
+
+
+def test_so_many_instructions_at_once_release_tasks_the_first_that_were_taken_in() -> None:
+    works = several("late", "early", "between")
+    works[0].history.intake = {"event": "intake_done", "time": iso(b.at(99).wall_s)}
+
+    assert admitted(b.index(*works), b.policy(max_concurrent_instructions=2)) == {"early", "between"}
+    assert admitted(b.index(*works), b.PLAIN) == {"late", "early", "between"}
+
+
+@pytest.mark.parametrize("place", [b.queue(), b.IN_PROGRESS, b.UNDER_REVIEW, b.RETRY])
+def test_those_in_which_work_has_begun_go_first(place: str) -> None:
+    works = several("one", "two", "three")
+    b.lies(works[2], "a", place)
+
+    assert admitted(b.index(*works), b.policy(max_concurrent_instructions=1)) == {"three"}
+
+
+def test_what_has_ended_or_is_paused_takes_nobodys_place() -> None:
+    works = several("one", "two", "three")
+    works[0].history.phase = "complete"
+    works[1].history.paused = True
+
+    assert admitted(b.index(*works), b.policy(max_concurrent_instructions=1)) == {"three"}
+
+
+def test_the_tasks_of_the_others_stay_in_the_global_queue() -> None:
+    works = several("one", "two")
+
+    found = b.decided(admission.decide, b.index(*works), b.policy(max_concurrent_instructions=1))
+
+    assert [(move.instruction, move.task_id) for move in found if isinstance(move, Move)] == [("one", "a")]
+
+
+# -- who counts against no limit --------------------------------------------------------------------------------------
+
+
+def at_a_checkpoint() -> Work:
+    meets = {"coordination": [{"checkpoint": "api", "with": ["c"]}]}
+    made = b.work(b.task("a", dependencies=meets), b.task("c"), b.task("e"), mode="mesh")
+    for name in "ac":
+        b.lies(made, name, b.IN_PROGRESS)
+    b.lies(made, "e", b.queue())
+    return made
+
+
+def test_who_waits_at_a_checkpoint_holds_neither_a_place_of_the_mode_nor_a_slot() -> None:
+    made, tight = at_a_checkpoint(), b.policy(mesh_max=2, agent_slots={"ann": 2})
+    assert refusal(b.index(made), made, "ann", tight, b.NOW.wall_s) is not None
+
+    made.meetings["api"].arrived["a"] = 1
+
+    assert made.waits(made.records["a"]) == "at the checkpoint api"
+    assert refusal(b.index(made), made, "ann", tight, b.NOW.wall_s) is None
+    assert b.index(made).at_work("ann") == 1
+
+    made.history.open_checkpoints.add("api")
+    assert made.waits(made.records["a"]) is None
+    assert refusal(b.index(made), made, "ann", tight, b.NOW.wall_s) is not None
+
+
+def test_who_arrived_in_an_earlier_attempt_is_not_there() -> None:
+    made = at_a_checkpoint()
+    made.meetings["api"].arrived["a"] = 1
+    made.records["a"].ledger.attempt = 2
+
+    assert made.waits(made.records["a"]) is None
+
+
+def test_a_parent_that_has_handed_in_holds_no_slot_until_its_children_are_done() -> None:
+    made = b.work(b.task("p"), b.task("k", parent_task_id="p"))
+    parent = b.lies(made, "p", b.IN_PROGRESS)
+    b.lies(made, "k", b.queue())
+    assert made.waits(parent) is None
+
+    b.hands_in(parent)
+    assert made.waits(parent) == "for its children"
+    assert (made.active(), b.index(made).at_work("ann")) == (0, 0)
+
+    b.done(made, "k")
+    assert made.waits(parent) is None
 
 
 # -- why somebody may claim nothing more ------------------------------------------------------------------------------
@@ -116,7 +268,7 @@ def test_whoever_may_claim_is_refused_nothing() -> None:
 def test_a_refusal_says_which_limit_is_reached(policy: Policy, agent: str, words: str) -> None:
     made = claimed("a", "c")
 
-    assert words in str(refusal(b.index(made), made, agent, policy), b.NOW.wall_s)
+    assert words in str(refusal(b.index(made), made, agent, policy, b.NOW.wall_s))
 
 
 @pytest.mark.parametrize("policy", [b.policy(max_agents_per_instruction=1), b.policy(max_global_agents=1)])
@@ -130,8 +282,8 @@ def test_agents_in_another_instruction_count_for_the_tree_and_not_for_this_one()
     other, here = claimed("a", name="inst_2"), b.work(b.task("a"))
     found = b.index(here, other)
 
-    assert refusal(found, here, "zoe", b.policy(max_agents_per_instruction=1)) is None
-    assert "in the tree" in str(refusal(found, here, "zoe", b.policy(max_global_agents=1)))
+    assert refusal(found, here, "zoe", b.policy(max_agents_per_instruction=1), b.NOW.wall_s) is None
+    assert "in the tree" in str(refusal(found, here, "zoe", b.policy(max_global_agents=1), b.NOW.wall_s))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +291,9 @@ def test_agents_in_another_instruction_count_for_the_tree_and_not_for_this_one()
     [
         ("nobody-knows", b.policy(), {}, 50),
         ("nobody-knows", b.policy(), {"mode": "pipeline"}, 5),
+        ("nobody-knows", b.policy(pipeline_max_per_stage=8), {"mode": "pipeline"}, 8),
+        ("nobody-knows", b.policy(mesh_max=9), {"mode": "mesh"}, 9),
+        ("nobody-knows", b.policy(sequential_max=2), {"mode": "sequential"}, 2),
         ("ceo", b.policy(), {}, 3),
         ("ann", TEAM, {}, 2),
         ("ann-3", TEAM, {}, 2),

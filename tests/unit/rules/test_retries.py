@@ -128,7 +128,7 @@ def test_a_failure_is_tried_again_after_a_pause_that_grows(used: int, pause: flo
 def test_with_all_retries_used_it_has_failed_for_good() -> None:
     move = failing(used=3)
 
-    assert (move.target, move.reason, move.facts) == (b.FAILED, "it broke; 3 of 3 retries used", {})
+    assert (move.target, move.reason, move.facts) == (b.FAILED, "it broke; 3 of 3 retries used", {"failure": True})
 
 
 @pytest.mark.parametrize(("own", "used", "target"), [(0, 0, b.FAILED), (5, 3, b.RETRY), (1, 1, b.FAILED)])
@@ -144,12 +144,27 @@ def test_some_kinds_of_failure_are_never_tried_again() -> None:
     assert failing(error_type="timeout").facts["error_type"] == "timeout"
 
 
+def test_which_kinds_are_never_tried_again_is_configuration() -> None:
+    made = b.work(b.task("a"))
+    record = b.lies(made, "a", b.IN_PROGRESS)
+
+    move = after_failure(made, record, b.policy(never_retry=("bad_luck",)), b.NOW, "it broke", "bad_luck")
+
+    assert move.target == b.FAILED
+
+
 # -- the pause --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("used", "expected"), [(0, 60.0), (1, 120.0), (4, 960.0), (5, 1800.0), (500, 1800.0)])
 def test_the_pause_doubles_up_to_its_maximum(used: int, expected: float) -> None:
     assert backoff_s(b.PLAIN, used, "any") == expected
+
+
+def test_where_it_begins_how_it_grows_and_where_it_ends_is_configuration() -> None:
+    quick = b.policy(backoff_base_s=2.0, backoff_multiplier=3.0, backoff_max_s=50.0)
+
+    assert [backoff_s(quick, used, "any") for used in range(5)] == [2.0, 6.0, 18.0, 50.0, 50.0]
 
 
 @settings(max_examples=100, deadline=None)
