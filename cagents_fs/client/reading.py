@@ -91,6 +91,7 @@ _VERBS = """
 - sign of life, every two minutes: cagents-fs heartbeat TASK --progress 40 --activity "…"
 - hand in: cagents-fs complete TASK FILE… --met "criterion=evidence" --wait
 - you cannot do it: cagents-fs fail TASK --reason "…"
+- you are stuck: cagents-fs escalate TASK --severity blocker --to planner --issue "…"; the answer comes into your inbox
 - read and clear your messages: cagents-fs inbox AGENT --take
 """
 

@@ -179,6 +179,10 @@ class Index:
         """The circle through other instructions that would be closed if this task waited for `inst:task` as well."""
         return circle_by(self._across([on]), f"{work.id}:{task_id}", on)
 
+    def circle_through(self, work: Work, task_id: str) -> list[str]:
+        """The circle through other instructions on which a task lies, as `inst:task`; empty where there is none."""
+        return cycle(self._across([f"{work.id}:{task_id}"])) or []
+
     def _across(self, names: list[str]) -> dict[str, list[str]]:
         """Whom these tasks, each named `inst:task`, wait for, and whom those, through all instructions."""
         edges: dict[str, list[str]] = {}

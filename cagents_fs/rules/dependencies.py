@@ -51,7 +51,8 @@ def _broken_graph(index: Index, work: Work, record: Record, now: Now) -> Iterato
         path = cycle({t: on for t, on in waits_also(work).items() if t in work.circular}) or [task_id]
         text = f"these tasks wait for each other: {' -> '.join(path)}; cancel one of them, or add one that does not"
     elif task_id in work.tangled:
-        text = f"{task_id} waits for itself through other instructions; cancel one of the tasks on the way"
+        path = index.circle_through(work, task_id)
+        text = f"these tasks of several instructions wait for each other: {' -> '.join(path)}; cancel one of them"
     elif missing:
         text = f"{task_id} waits for {', '.join(missing)}, which is not there; add it, or cancel {task_id}"
     else:

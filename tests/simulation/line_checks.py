@@ -173,7 +173,8 @@ def limits_hold_for_releases(case: Case) -> str | None:
 def nothing_is_released_while_paused(case: Case) -> str | None:
     """Neither of an instruction that is paused, nor the task that is."""
     released = case.moved and "intent" in case.line and case.target.startswith(AGENTS) and case.source != WORK
-    stands_still = {"", case.name} & case.told.paused
+    paused_s = [case.told.paused.get(name, case.world.clock.passed_s) for name in ("", case.name)]
+    stands_still = min(paused_s) < case.world.clock.passed_s  # not in the very turn in which that was said
     return f"released to {case.target} while paused" if released and stands_still else None
 
 

@@ -189,7 +189,7 @@ def claims_over_the_limit_go_back(observer: Observer) -> Iterator[str]:
         for task in busy if len(busy) > limit else ():
             key, fate = (instruction, task), told.fates[task]
             output = any(world.there(f"{instruction}/outputs/{folder}") for folder in (f"partial/{task}", task))
-            idle = world.signs_s.get(key, [(-1.0, "", 0)])[-1][0] < world.claimed_s.get(key, -2.0) and not output
+            idle = world.signs_s.get(key, [(-1.0, "", 0)])[-1][0] < world.claimed_s.get(key, -9.0) - 2.0 and not output
             if idle and world.claimed_s.get(key, -1.0) > world.life_began_s and fate.claimed:
                 yield f"{instruction}/{task}: {len(busy)} of {limit} are in progress, and this claim stays"
 

@@ -246,15 +246,19 @@ class Play:
         return found
 
     def _has_reason(self, instruction: str, task: str) -> bool:
-        """Whether a task is blocked by one that is lost: then it waits for a person."""
-        assert self.life is None or self.life.service.index is not None
-        if task in self.observer.told[instruction].resumed and task in self.world.may_wait(instruction):
-            return True  # it waits for a child that is lost, and a person has been asked
-        work = self.life.service.index.works[instruction] if self.life else None
-        record = work.records.get(task) if work else None
-        if work is None or record is None or record.place != "tasks/blocked":
+        """Whether a task is blocked by one that is lost, or waits for one that is: then it waits for a person."""
+        told, work = self.observer.told[instruction], self.observer.index.works.get(instruction)
+        if task in told.resumed and task in self.world.may_wait(instruction):
+            return True  # it waits for a child that is lost, and a person has said that it shall
+        if work is None or task not in work.records:
             return False
-        return any(self._is_lost(instruction, cause) for cause in work.causes().get(task, ()))
+        match told.fate(task).place:
+            case "queues/waiting_on_dependencies":
+                awaited = work.edges.get(task, ())
+                return any(self._has_reason(instruction, other) for other in awaited if other != task)
+            case "tasks/blocked":
+                return any(self._is_lost(instruction, cause) for cause in work.causes().get(task, ()))
+        return False
 
     def _is_lost(self, instruction: str, task: str) -> bool:
         fate = self.observer.told[instruction].fates.get(task)

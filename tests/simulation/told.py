@@ -45,7 +45,7 @@ class Told:
     intake: bool = False
     phase: str = "planning"
     fates: dict[str, Fate] = field(default_factory=dict)
-    paused: set[str] = field(default_factory=set)  # tasks; "" is the instruction
+    paused: dict[str, float] = field(default_factory=dict)  # since when; tasks, and "" for the instruction
     pleas: set[str] = field(default_factory=set)  # escalations that are open
     resumed: set[str] = field(default_factory=set)  # tasks that go on because somebody said so
     closed: set[str] = field(default_factory=set)  # and those that are answered
@@ -69,9 +69,9 @@ class Told:
             case "phase":
                 self.phase = line["phase"]
             case "paused":
-                self.paused.add(line.get("task_id") or "")
+                self.paused[line.get("task_id") or ""] = now_s
             case "resumed":
-                self.paused.discard(line.get("task_id") or "")
+                self.paused.pop(line.get("task_id") or "", None)
             case "escalated":
                 self.pleas.add(line["escalation_id"])
             case "escalation_answered":
