@@ -145,6 +145,7 @@ the actions that come out durable, in an order that a crash cannot turn against 
       setting_up.py     init, doctor, config
       running.py        submit, watch, run
       run_to_end.py     run from beginning to end
+      progress.py       what it tells meanwhile
       working.py        claim, heartbeat, complete, fail
       pleading.py       escalate, answer, send
       reading.py        inbox, prime

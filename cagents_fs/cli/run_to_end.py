@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cagents_fs.cli.output import find, say
+from cagents_fs.cli.progress import teller
 from cagents_fs.client.submitting import init, submit
 from cagents_fs.core.index import Work
 from cagents_fs.errors import HeldByAnother, NothingThere, UsageError
@@ -120,6 +121,7 @@ def _own(where: str, wish: Wish, patience_s: float, *, quiet: bool) -> Outcome:
         service.begin()
         if not quiet:
             say(f"{instruction}: running in {where}; agents work in {_workspace(where, instruction)}")
+            service.loop.listeners.append(teller(service.index, instruction))
 
         def over() -> bool:
             work = service.index.works.get(instruction)
