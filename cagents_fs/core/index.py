@@ -183,12 +183,6 @@ class Index:
         """The circle through other instructions on which a task lies, as `inst:task`; empty where there is none."""
         return cycle(self._across([f"{work.id}:{task_id}"])) or []
 
-    def circle_of(self, work: Work, task_id: str) -> list[str]:
-        """The circle through other instructions on which a tangled task lies, as the path that one walks."""
-        name = f"{work.id}:{task_id}"
-        edges = self._across([name])
-        return next((path for awaited in edges[name] if (path := circle_by(edges, name, awaited))), [name])
-
     def _across(self, names: list[str]) -> dict[str, list[str]]:
         """Whom these tasks, each named `inst:task`, wait for, and whom those, through all instructions."""
         edges: dict[str, list[str]] = {}

@@ -116,7 +116,7 @@ def _open(index: Index, work: Work, name: str, known: Escalated, policy: Policy,
         yield closed(work, name, "healed", DAEMON, why)
     elif record is not None and _blocks(known, record):
         yield from _blocked(work, name, record)
-    elif not _is_moot(work, record):
+    elif not _is_moot(work, name, known, record):
         yield from _waited_for(work, name, known, policy, now)
 
 
@@ -161,8 +161,11 @@ def _blocked(work: Work, name: str, record: Record) -> Iterator[Action]:
     )
 
 
-def _is_moot(work: Work, record: Record | None) -> bool:
-    return record.state in QUIET if record is not None else work.history.phase in ("complete", "cancelled")
+def _is_moot(work: Work, name: str, known: Escalated, record: Record | None) -> bool:
+    if record is None:
+        return work.history.phase in ("complete", "cancelled")
+    others_wait = is_of(name, CHECKPOINT, known)  # at a checkpoint to which this task will never come
+    return record.state in QUIET and not others_wait
 
 
 def _waited_for(work: Work, name: str, known: Escalated, policy: Policy, now: Now) -> Iterator[Action]:

@@ -117,6 +117,6 @@ def _put_back(work: Work, record: Record, holder: str, reason: str) -> Iterator[
         attempt=record.ledger.attempt,
         agent=holder,
     )
-    key = f"put_back/{work.id}/{task_id}/{record.arrived}"
-    text = f"{task_id} is back in your queue: {reason}. Claim it when there is room again."
+    key = f"put_back/{work.id}/{task_id}/{record.ledger.attempt}/{reason}"  # equal answers are one message
+    text = f"{task_id} is back in your queue: {reason}. `cagents-fs claim {holder}` says when there is room again."
     yield Tell(to=holder, type="error", text=text, key=key, instruction=work.id, task_id=task_id)

@@ -93,7 +93,8 @@ class Agent:
                 self.hand_in(job, good, "publish")
         for instruction in world.plans:
             for task in world.names(f"{instruction}/queues/agents/{self.name}"):
-                if len(self.jobs) < 2:
+                tried_s = world.claimed_s.get((instruction, task), -60.0)  # what was put back is tried again later
+                if len(self.jobs) < 2 and world.clock.passed_s > tried_s + 30.0:
                     self.claim((instruction, task))
 
     def claim(self, key: Key) -> bool:
@@ -186,11 +187,10 @@ class Agent:
 
     def finish(self, job: Job) -> None:
         """The rest of what is half written."""
-        if job.slow is not None:
-            self.world.finish(*job.slow)
-            job.slow = None
+        if job.slow is not None and self.world.finish(*job.slow):
             self._sign(job)
             self.world.say(f"{self.name} finishes what it was writing for {job.instruction}/{job.task}")
+        job.slow = None
 
     def _sign(self, job: Job) -> None:
         self.world.signs_s.setdefault(job.key, []).append((self.world.clock.passed_s, self.name, job.attempt))

@@ -82,7 +82,7 @@ def i12_no_attempt_is_made_twice(case: Case) -> str | None:
 
 def law4_begun_when_all_it_waits_for_is_verified(case: Case) -> str | None:
     """Nothing is released, or put into work by hand, before its hard and data dependencies are done or skipped."""
-    goes_on = case.target == WORK and case.source.startswith((AGENTS, State.UNDER_REVIEW.value))
+    goes_on = case.target == WORK and ("intent" in case.line or case.source.startswith(AGENTS))
     if not case.moved or goes_on or not case.target.startswith((AGENTS, WORK)):
         return None
     awaited = () if case.fate.waived else blocking(case.task)

@@ -118,7 +118,9 @@ class Play:
         """Time passes, and nobody does anything."""
         self.world.say(f"{seconds:g} s pass")
         until_s = self.world.clock.passed_s + seconds
-        for _ in range(40):  # a file that somebody keeps open is looked at every 50 ms
+        if self.chance.random() < 0.8:  # a file that somebody keeps open is looked at every 50 ms
+            self.world.finish_all()
+        for _ in range(25):
             if self.life is None or self.world.clock.passed_s > until_s - 1e-3:
                 break
             self.turn(until_s - self.world.clock.passed_s)

@@ -155,12 +155,14 @@ class World:
         self._append(relative, data)
         self.unfinished[sha256(self.read(relative))] = relative
 
-    def finish(self, relative: str, data: bytes) -> None:
-        """The rest of it, and its end."""
-        if relative in self._open:
-            self._append(relative, data)
-            os.close(self._open.pop(relative))
-            self.unfinished = {digest: path for digest, path in self.unfinished.items() if path != relative}
+    def finish(self, relative: str, data: bytes) -> bool:
+        """The rest of it, and its end. False where its writer has let go of it before."""
+        if relative not in self._open:
+            return False
+        self._append(relative, data)
+        os.close(self._open.pop(relative))
+        self.unfinished = {digest: path for digest, path in self.unfinished.items() if path != relative}
+        return True
 
     def is_written(self, folder: str) -> bool:
         """Whether somebody holds a file in this folder open."""

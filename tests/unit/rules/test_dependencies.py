@@ -315,7 +315,11 @@ def test_a_circle_through_another_instruction_blocks_its_tasks_and_asks() -> Non
     found = b.decided(dependencies.decide, b.index(one, other))
 
     assert sorted(b.moves(found)) == [("a", b.WAITING, b.BLOCKED), ("m", b.WAITING, b.BLOCKED)]
-    assert [action.instruction for action in found if isinstance(action, Escalate)] == ["inst_1", "inst_2"]
+    pleas = [action for action in found if isinstance(action, Escalate)]
+    assert [action.instruction for action in pleas] == ["inst_1", "inst_2"]
+    for plea in pleas:
+        path = plea.fields["issue_description"].split(": ")[1].split(";")[0].split(" -> ")
+        assert path in (["inst_1:a", "inst_2:m", "inst_1:a"], ["inst_2:m", "inst_1:a", "inst_2:m"])
 
 
 def test_who_goes_on_without_what_it_waited_for_is_freed() -> None:
