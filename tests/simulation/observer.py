@@ -91,7 +91,7 @@ class Observer:
             self.due[instruction, task, line["found_at"], line["put_back_to"]] -= 1
         if event not in ("moved", "intend"):
             told = json.dumps({key: line[key] for key in ("attempt", "reason", "intent") if line.get(key)})
-            self.world.say(f"    {instruction}/{task} {event} {told[:300]}")
+            self.world.say(f"    {instruction}/{task} {event} {told}")
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------

@@ -277,9 +277,9 @@ def play(seed: int, steps: int = 200) -> Played:
             try:
                 one.run(steps)
             except Violation as wrong:
-                played.wrong = str(wrong)
+                played.wrong = one.world.masked(str(wrong))
             except Exception:
-                played.wrong = f"it broke: {traceback.format_exc()}"
+                played.wrong = one.world.masked(f"it broke: {traceback.format_exc()}")
             finally:
                 one.world.finish_all()
                 if one.life is not None:

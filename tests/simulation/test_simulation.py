@@ -65,4 +65,4 @@ def test_a_planted_fault_is_found(player: Ask, plant: str) -> None:
 
 
 def test_a_seed_is_the_same_play_each_time(player: Ask) -> None:
-    assert player(seed=3) == player(seed=3)
+    assert player(seed=7) == player(seed=7)

@@ -85,8 +85,11 @@ class World:
 
     def say(self, text: str) -> None:
         """A line of the transcript."""
-        shown = text.replace(self.root, "Agent_Memory")  # which lies elsewhere each time
-        self.transcript.append(f"{self.turn:4} {self.clock.passed_s:10.3f}  {shown}")
+        self.transcript.append(f"{self.turn:4} {self.clock.passed_s:10.3f}  {self.masked(text)[:340]}")
+
+    def masked(self, text: str) -> str:
+        """Without the name of the folder, which is another one each time."""
+        return text.replace(os.path.dirname(self.root), "...")
 
     def count(self, what: str) -> None:
         self.counts[what] += 1

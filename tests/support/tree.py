@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import psutil
 import yaml
 
+from tests.support import warm
+
 T = TypeVar("T")
 Document = dict[str, Any]
 Env = dict[str, str] | None
@@ -91,10 +93,9 @@ class Answer:
 
 
 def cagents(*arguments: str, cwd: Path, env: Env = None) -> Answer:
-    line = [sys.executable, "-m", "cagents_fs", *arguments]
-    done = subprocess.run(line, cwd=cwd, env=surroundings(env), input="", capture_output=True, text=True, timeout=60)
-    assert "Traceback" not in done.stderr, done.stderr
-    return Answer(done.returncode, done.stdout, done.stderr)
+    code, out, err = warm.run(arguments, cwd, surroundings(env))
+    assert "Traceback" not in err, err
+    return Answer(code, out, err)
 
 
 @dataclass(slots=True)
