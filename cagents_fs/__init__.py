@@ -27,6 +27,7 @@ the actions that come out durable, in an order that a crash cannot turn against 
       escalated.py      what the journal knows of one escalation
       index.py          all instructions, and what they know of each other
       assume.py         what an action will have changed
+      doom.py           which tasks can no longer start, and what was lost
       graph.py          cycles, waves, modes
       coherence.py      do parents, circles and stages make sense together?
       ordering.py       the one order in a queue

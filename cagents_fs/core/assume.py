@@ -21,7 +21,7 @@ from cagents_fs.model.actions import (
     Undo,
 )
 from cagents_fs.model.files import Escalation
-from cagents_fs.model.lines import iso, move_facts, note_facts
+from cagents_fs.model.lines import iso, made_facts, move_facts, note_facts
 from cagents_fs.model.observations import Now
 from cagents_fs.model.states import NOT_STARTED, State, is_legal, state_of
 
@@ -65,7 +65,10 @@ def assume(index: Index, action: Action, now: Now) -> bool:
 def _put(index: Index, action: Undo | Make, now: Now) -> None:
     work = index.works[action.instruction]
     place = action.target if isinstance(action, Undo) else action.place
-    work.history.ledger(action.task_id).place = place
+    if isinstance(action, Make):
+        work.history.apply({**made_facts(action), "time": iso(now.wall_s)})
+    else:
+        work.history.ledger(action.task_id).place = place
     work.put(work.records[action.task_id], place, now.s)
 
 

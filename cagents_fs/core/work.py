@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cagents_fs.core.artifacts import hands_over
-from cagents_fs.core.graph import circular, doomed
+from cagents_fs.core.doom import out_of_reach
 from cagents_fs.core.history import History
 from cagents_fs.core.lanes import IN_LANES, Lanes
 from cagents_fs.core.meetings import Meeting
@@ -49,6 +49,7 @@ class Work:
     doom: dict[str, tuple[str, ...]] = field(default_factory=dict)
     doom_stale: bool = True
     urgency_stale: bool = True
+    lent: bool = True  # whether urgency was inherited when it was worked out last
     circular: frozenset[str] = frozenset()
     tangled: frozenset[str] = frozenset()  # circular through other instructions
     tangled_stale: bool = True
@@ -193,9 +194,9 @@ class Work:
 
     def urgencies(self, policy: Policy) -> None:
         """Let every task be as urgent as the most urgent one that waits for it, through the graph (section 7)."""
-        if not self.urgency_stale:
+        if not self.urgency_stale and self.lent == policy.urgency:
             return
-        self.urgency_stale = False
+        self.urgency_stale, self.lent = False, policy.urgency
         for task_id in reversed(self.level):  # in topological order: those who wait come before those they wait for
             record = self.records[task_id]
             waiting = (self.records[child] for child in self.children.get(task_id, ()) if child in self.records)
@@ -216,42 +217,14 @@ class Work:
     def causes(self) -> dict[str, tuple[str, ...]]:
         """The tasks that can no longer start, with what was lost. Worked out again only after something was lost."""
         if self.doom_stale:
-            lost = self.lost()
-            roots = [*lost, *self._missing(), *sorted(self._circles())]
-            lacking = self.lacking | {(task_id, task_id) for task_id in self.tangled}
-            done = frozenset(task_id for task_id, record in self.records.items() if record.satisfied)
-            before, self.doom = self.doom, doomed(self.edges, self.children, roots, lacking, self._waived(), done)
-            if self.mode == "pipeline" and lost:
-                self._close_stages(lost)
+            before, self.doom = self.doom, out_of_reach(self)
             self.touched.update(dict.fromkeys([*before, *self.doom]))
             self.doom_stale = False
         return self.doom
 
-    def _circles(self) -> set[str]:
-        """The tasks of the circles that nobody has cut, by a cancellation with skip or by giving up a dependency."""
-        return circular({task_id: [*self.unmet_of(task_id), *self.open_children(task_id)] for task_id in self.circular})
-
-    def _missing(self) -> list[str]:
-        """What is waited for and is not there; before everything has been taken in, nothing counts as missing."""
-        if self.history.intake is None:
-            return []
-        here = [task_id for task_id in self.children if ":" not in task_id and task_id not in self.records]
-        return [*here, *(reference for reference, state in self.outside.items() if state == "lost")]
-
     def lost(self) -> list[str]:
         """The tasks that have ended and that nobody can be given."""
         return [t for s in (State.FAILED, State.CANCELLED) for t in self.in_state[s] if not self.records[t].satisfied]
-
-    def _waived(self) -> frozenset[Edge]:
-        return frozenset((t, awaited) for t, record in self.records.items() for awaited in record.ledger.waived)
-
-    def _close_stages(self, lost: list[str]) -> None:
-        """In a pipeline a stage that has lost a task is never done: the stages after it can no longer begin."""
-        for task_id, level in self.level.items():
-            before = {other for other in lost if self.level[other] < level}
-            before -= self.records[task_id].ledger.waived
-            if before and self.records[task_id].state is not State.COMPLETED:
-                self.doom[task_id] = tuple(sorted({*self.doom.get(task_id, ()), *before}))
 
     # -- how many at once ------------------------------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ class BeatEyes:
         before = self._beats.get(path + "\0seen")
         if before is None or before[1] != content:
             self._beats[path + "\0seen"] = (Signature(0, 0, 0, 0, 0), content)
+            if before is None and self.settling.starting:
+                return  # it may have been written long ago
             for task_id in work.in_state[State.IN_PROGRESS]:
                 record = work.records[task_id]
                 if name in (f"{record.ledger.holder}_{task_id}.yaml", f"{record.ledger.holder}/{task_id}.yaml"):

@@ -90,6 +90,8 @@ class Eyes:
                 record.entered_s, record.sign_s = before.entered_s, before.sign_s
                 record.claim_seen, record.checks = before.claim_seen, before.checks
                 record.blocked_s = before.blocked_s
+            elif before.state is State.AGENTS and record.state is State.IN_PROGRESS:
+                record.claim_seen = True  # it was claimed in this life, or putting it back has failed
 
     @staticmethod
     def _troubles(loaded: Loaded) -> Iterator[Action]:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from cagents_fs.model.actions import Move, Note, Recognise
+from cagents_fs.model.actions import Make, Move, Note, Recognise
 
 
 def iso(wall_s: float) -> str:
@@ -22,6 +22,19 @@ def move_facts(action: Move | Recognise) -> dict[str, Any]:
         "agent": action.agent,
         "reason": action.reason,
         **action.facts,
+    }
+
+
+def made_facts(action: Make) -> dict[str, Any]:
+    """What the `moved` line of a task file that was made again says beside its number and time."""
+    return {
+        "event": "moved",
+        "task_id": action.task_id,
+        "from": None,
+        "to": action.place,
+        "attempt": action.attempt,
+        "agent": None,
+        "reason": action.reason,
     }
 
 

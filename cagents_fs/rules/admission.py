@@ -8,7 +8,7 @@ from cagents_fs.model.actions import Action, Move, RunChecks, Tell
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, place_of
-from cagents_fs.rules.limits import admitted, instances, type_of
+from cagents_fs.rules.limits import admitted, type_of
 from cagents_fs.rules.placement import Placement
 
 
@@ -19,12 +19,12 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     for work in index.works.values():
         if work.history.intake is None:
             continue
-        yield from _recalled(work, policy)
+        yield from _recalled(work)
         if work.id in may_release and (work.in_state[State.GLOBAL] or work.in_state[State.DOMAINS]):
             yield from _release(index, work, policy, now)
 
 
-def _recalled(work: Work, policy: Policy) -> Iterator[Action]:
+def _recalled(work: Work) -> Iterator[Action]:
     """What was paused, or given to somebody else, leaves the queue of its agent for that of its domain."""
     for task_id in tuple(work.touched):
         record = work.records.get(task_id)
@@ -32,7 +32,7 @@ def _recalled(work: Work, policy: Policy) -> Iterator[Action]:
             continue
         if record.ledger.paused:
             yield _to_domain(work, record, "paused")
-        elif record.ledger.assigned and record.ledger.holder not in instances(record.ledger.assigned, policy):
+        elif record.ledger.assigned and record.ledger.holder != record.ledger.assigned:
             yield _to_domain(work, record, f"given to {record.ledger.assigned}")
 
 

@@ -58,6 +58,8 @@ def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now
     # Somebody else put it there, or the journal that knew of its acceptance is lost: it is judged where it lies.
     foreign = state is State.COMPLETED and ledger.accepted is None
     if not foreign and (not record.settled or seen.sha256 == ledger.refused):
+        if record.settled and state is State.UNDER_REVIEW:  # somebody put it there: of this manifest no verdict comes
+            yield back(work, record, "its manifest was refused, and there is no other one")
         return
     if state is State.UNDER_REVIEW or foreign:
         yield from _review(work, record, seen, policy, now)

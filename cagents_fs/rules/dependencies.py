@@ -26,7 +26,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
 
 
 def _blocked_now(index: Index, work: Work, causes: dict[str, tuple[str, ...]], now: Now) -> Iterator[Action]:
-    for task_id in causes.keys() & work.touched.keys():
+    for task_id in [task_id for task_id in work.touched if task_id in causes]:
         record, lost = work.records[task_id], causes[task_id]
         if record.settled and (record.state in NOT_STARTED or record.state is State.RETRY):
             yield _move(record, work, State.BLOCKED, f"blocked by {_why(work, task_id, lost)}", lost)
@@ -74,13 +74,16 @@ def _broken_graph(index: Index, work: Work, record: Record, now: Now) -> Iterato
 
 
 def _freed(work: Work, causes: dict[str, tuple[str, ...]]) -> Iterator[Action]:
-    for task_id in work.in_state[State.BLOCKED].keys() & work.touched.keys():
+    for task_id in [task_id for task_id in work.in_state[State.BLOCKED] if task_id in work.touched]:
         record = work.records[task_id]
         if task_id in causes or not record.settled or record.ledger.escalation:
             continue
         was = ", ".join(record.ledger.blocked_by) or "it"
-        target = State.WAITING if work.unmet[task_id] else State.GLOBAL
-        yield _move(record, work, target, f"no longer blocked by {was}")
+        reason = f"no longer blocked by {was}"
+        if record.ledger.came_from == State.RETRY.value:  # its last attempt is over: the backoff goes on
+            yield _move(record, work, State.RETRY, reason)
+        else:
+            yield _move(record, work, State.WAITING if work.unmet[task_id] else State.GLOBAL, reason)
 
 
 def _sorted_in(work: Work, causes: dict[str, tuple[str, ...]]) -> Iterator[Action]:

@@ -10,6 +10,7 @@ from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import AS_FROM_PENDING, QUEUED, State, folder_of, is_legal, state_of
 from cagents_fs.rules.retries import after_failure
 
+KEEPS_BUDGET = frozenset({State.RETRY, State.BLOCKED})
 LEAVING_RAISES = frozenset({State.RETRY, State.FAILED, State.CANCELLED})  # the attempt goes up on the way out
 
 
@@ -25,7 +26,8 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
 def _answer(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Action]:
     source, target, task_id = record.ledger.place or "", record.place or "", record.task.task_id
     before, after = state_of(source), state_of(target)
-    early = after in QUEUED and bool(work.unmet[task_id])
+    waits = before is State.BLOCKED and after is State.IN_PROGRESS and not record.ledger.escalation
+    early = waits or (after in QUEUED and bool(work.unmet[task_id]))
     if early or not is_legal(source, target):
         why = "while it still waits for others" if early else "which no rule allows"
         reason = f"somebody moved it from {source} to {target}, {why}; put back"
@@ -50,10 +52,15 @@ def _answer(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Ac
         facts.pop("failure", None)  # of the agent: nobody knows why this was done
         due = datetime.fromtimestamp(now.wall_s, UTC).isoformat()
         yield _recognise(work, record, "moved by somebody else", **{"due": due, **facts})
-    elif before in LEAVING_RAISES and after in AS_FROM_PENDING:
+    elif after in AS_FROM_PENDING and (before in LEAVING_RAISES or _was_in_retry(record)):
         yield _raised(work, record)
     else:
         yield _recognise(work, record, "moved by somebody else")
+
+
+def _was_in_retry(record: Record) -> bool:
+    """Blocked while it waited out its backoff: its last attempt is over, and the next one is another one."""
+    return record.ledger.place == State.BLOCKED.value and record.ledger.came_from == State.RETRY.value
 
 
 def _recognise(work: Work, record: Record, reason: str, agent: str | None = None, **facts: object) -> Recognise:
@@ -82,7 +89,7 @@ def _raised(work: Work, record: Record) -> Recognise:
         target=record.place or "",
         reason=f"taken up again by somebody else; attempt {attempt}",
         attempt=attempt,
-        facts={"retries": record.ledger.retries if record.ledger.place == State.RETRY.value else 0},
+        facts={"retries": record.ledger.retries if state_of(record.ledger.place or "") in KEEPS_BUDGET else 0},
         edit_after={"attempt": attempt},
         sweep=record.ledger.attempt,
     )

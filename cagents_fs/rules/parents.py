@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from cagents_fs.core.escalated import Escalated
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.actions import Action
 from cagents_fs.model.observations import Now
@@ -46,7 +47,8 @@ def _asked_for(work: Work, record: Record, lost: list[str], now: Now) -> Iterato
         return
     trouble = [f"{parent}/{record.ledger.attempt}"]
     trouble += [f"{child}/{work.records[child].ledger.attempt}/{work.records[child].state}" for child in lost]
-    name = name_of(CHILD, parent, digest("|".join(trouble)))
+    before = [name for name, known in work.history.escalations.items() if _is_past(name, known, parent)]
+    name = name_of(CHILD, parent, digest("|".join([*trouble, str(len(before))])))
     if asked_already(work, name):
         return
     told = ", ".join(f"{child} ({_what(work.records[child])})" for child in lost)
@@ -59,6 +61,11 @@ def _asked_for(work: Work, record: Record, lost: list[str], now: Now) -> Iterato
         task_id=parent,
         requested_decision="take the children up again (`cagents-fs retry`), or skip_dependency: it does without them",
     )
+
+
+def _is_past(name: str, known: Escalated, parent: str) -> bool:
+    """Whether this was asked for the parent before, and healed: what is lost once more is asked once more."""
+    return known.task_id == parent and known.closed == "healed" and is_of(name, CHILD, known)
 
 
 def _what(record: Record) -> str:

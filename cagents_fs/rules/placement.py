@@ -29,6 +29,8 @@ class Placement:
             if best:
                 chosen = [name for name, points in score.items() if points == best]
                 return tuple(agent for name in chosen for agent in instances(name, policy))
+        if record.ledger.assigned:
+            return (record.ledger.assigned,)  # it was given to this one and to nobody else
         return instances(record.assigned or policy.default_agent, policy)
 
     def choose(self, record: Record) -> str | None:

@@ -8,7 +8,7 @@ from cagents_fs.model.actions import Action, Make, Note, Settle
 from cagents_fs.model.files import Request
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
-from cagents_fs.model.states import FINAL, NOT_STARTED, State, place_of
+from cagents_fs.model.states import FINAL, NOT_STARTED, State, state_of
 from cagents_fs.rules.retries import again
 from cagents_fs.rules.steering import cancelled, passed_on
 
@@ -19,8 +19,15 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
     """Which requests are there, and what do they come to?"""
     for work in index.works.values():
         for name, request in _without_repetition(work.requests):
+            if request.action == "rescue" and _is_looked_for(work):
+                continue
             yield from _carry_out(index, work, request, now)
             yield Settle(instruction=work.id, name=name)
+
+
+def _is_looked_for(work: Work) -> bool:
+    """Whether a task's file was nowhere at one look only: half of a rename looks like that, and the next look tells."""
+    return any(r.place is None and r.ledger.place is not None and r.absent < 2 for r in work.records.values())
 
 
 def _without_repetition(requests: Mapping[str, Request]) -> Iterator[tuple[str, Request]]:
@@ -73,16 +80,25 @@ def _rescue(work: Work, reason: str) -> Iterator[Action]:
             record = work.records[task_id]
             if record.settled:
                 yield again(work, record, state, reason)
-    for task_id, record in work.records.items():
+    for record in work.records.values():
         if record.place is None and record.absent > 1:
-            target = State.WAITING if work.unmet[task_id] else State.GLOBAL
-            yield Make(
-                instruction=work.id,
-                task_id=task_id,
-                place=place_of(target),
-                attempt=record.ledger.attempt,
-                reason=f"{reason}; made again",
-            )
+            yield from _made_again(work, record, reason)
+
+
+def _made_again(work: Work, record: Record, reason: str) -> Iterator[Action]:
+    """A task whose file is nowhere: as from pending where it had not started, else where the journal knew it."""
+    task_id, place = record.task.task_id, record.ledger.place
+    if place is None or state_of(place) in NOT_STARTED:
+        place = (State.WAITING if work.unmet[task_id] else State.GLOBAL).value
+    yield Make(
+        instruction=work.id,
+        task_id=task_id,
+        place=place,
+        attempt=record.ledger.attempt,
+        reason=f"{reason}; made again",
+    )
+    if state_of(place) in TAKEN_UP_AGAIN:
+        yield again(work, record, state_of(place), reason)
 
 
 def _halt(work: Work, record: Record | None, request: Request, reason: str) -> Iterator[Action]:

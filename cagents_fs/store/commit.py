@@ -29,7 +29,7 @@ from cagents_fs.model.actions import (
     Undo,
 )
 from cagents_fs.model.layout import JOURNAL
-from cagents_fs.model.lines import iso, move_facts, note_facts
+from cagents_fs.model.lines import iso, made_facts, move_facts, note_facts
 from cagents_fs.model.observations import Now
 from cagents_fs.store import informing, journal
 from cagents_fs.store.changes import LostRace, Renames
@@ -207,8 +207,7 @@ class Committer:
                 facts = {"found_at": action.source, "put_back_to": action.target}
                 batch.after.append({**at, "event": "finding", **_about(action), **facts})
             case Make():
-                place = {"event": "moved", "from": None, "to": action.place}
-                batch.after.append({**at, **_about(action), **place})
+                batch.after.append({**at, **made_facts(action)})
             case Phase():
                 batch.after.append({**at, "event": "phase", "phase": action.phase, "reason": action.reason})
 

@@ -187,7 +187,7 @@ def test_one_instance_that_is_full_holds_up_those_that_were_given_to_it_and_nobo
     ("assigned", "holder", "goes_back"),
     [
         ("bob", "ann", True),
-        ("ann", "ann-2", False),
+        ("ann", "ann-2", True),
         ("ann-2", "ann-2", False),
         ("ann-2", "ann", True),
         ("ann", "ann-x", True),

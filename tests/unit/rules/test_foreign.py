@@ -29,7 +29,8 @@ def decided(made: Work) -> list[Action]:
 def test_what_the_table_allows_is_written_down_and_the_rest_goes_back_and_is_answered() -> None:
     for source, target in itertools.permutations(PLACES, 2):
         found = decided(moved(source, target))
-        if not is_legal(source, target):
+        dependencies_hold_it = (source, target) == (b.BLOCKED, b.IN_PROGRESS)
+        if not is_legal(source, target) or dependencies_hold_it:
             undo, answer = found
             assert isinstance(undo, Undo) and isinstance(answer, Tell)
             assert (undo.source, undo.target) == (target, source)
@@ -40,6 +41,22 @@ def test_what_the_table_allows_is_written_down_and_the_rest_goes_back_and_is_ans
             (seen,) = found
             assert isinstance(seen, Recognise)
             assert (seen.source, seen.target) == (source, target)
+
+
+def test_who_is_blocked_by_its_own_question_may_be_put_back_to_work_by_hand() -> None:
+    made = b.work(b.task("a"))
+    b.lies(made, "a", b.IN_PROGRESS, journal=b.BLOCKED, escalation="esc-1")
+
+    assert b.only_recognise(decided(made)).target == b.IN_PROGRESS
+
+
+def test_who_was_blocked_during_its_backoff_begins_a_new_attempt_when_it_is_taken_up_by_hand() -> None:
+    made = b.work(b.task("a"))
+    b.lies(made, "a", b.GLOBAL, journal=b.BLOCKED, came_from=b.RETRY, retries=1)
+
+    found = b.only_recognise(decided(made))
+
+    assert (found.attempt, found.sweep, found.facts["retries"]) == (2, 1, 1)
 
 
 def test_what_lies_where_the_journal_knows_it_is_nobodys_move() -> None:

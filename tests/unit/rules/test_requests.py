@@ -115,7 +115,29 @@ def test_a_rescue_makes_a_task_again_that_two_full_looks_did_not_find() -> None:
     assert (make.task_id, make.place) == ("a", b.GLOBAL)
 
     made.records["a"].absent = 1
-    assert [action for action in decided(made) if isinstance(action, Make)] == []
+    assert b.decided(requests.decide, b.index(made)) == []  # the next look tells; the request waits for it
+
+
+@pytest.mark.parametrize("place", [b.IN_PROGRESS, b.COMPLETED, b.BLOCKED])
+def test_a_rescue_makes_what_had_started_where_the_journal_knew_it_with_the_same_attempt(place: str) -> None:
+    made = one(None, attempt=3)
+    made.records["a"].ledger.place = place
+    b.asks(made, "rescue")
+
+    (make,) = [action for action in decided(made) if isinstance(action, Make)]
+
+    assert (make.place, make.attempt) == (place, 3)
+
+
+def test_a_rescue_takes_up_again_what_had_failed_and_lost_its_file() -> None:
+    made = one(None, attempt=3)
+    made.records["a"].ledger.place = b.FAILED
+    b.asks(made, "rescue")
+
+    make, again = [action for action in decided(made) if isinstance(action, Make | Move)]
+
+    assert isinstance(make, Make) and isinstance(again, Move)
+    assert (make.place, again.source, again.attempt, again.sweep) == (b.FAILED, b.FAILED, 4, 3)
 
 
 def test_a_request_about_a_task_that_is_not_there_is_answered() -> None:
