@@ -23,7 +23,7 @@ from cagents_fs.daemon.trouble import Trouble, storage_text
 from cagents_fs.daemon.verdict_desk import VerdictDesk
 from cagents_fs.daemon.watch import Hint
 from cagents_fs.errors import StorageError
-from cagents_fs.model.actions import Action, Move, Note, RunChecks, Start, Stop, StopChecks, Wake
+from cagents_fs.model.actions import Action, Move, Note, RunChecks, Start, Stop, StopChecks, Undo, Wake
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
@@ -227,6 +227,10 @@ class Loop:
                 self.hands.stop(action)
             case Move():
                 self._after_move(action, now)
+            case Undo():  # what was handed in while it lay elsewhere is looked at in the next turn
+                work = self.index.works[action.instruction]
+                self.eyes.work_eyes.entered(work, work.records[action.task_id], now)
+                self.wake_s = now.s
             case Note() if action.event in ("finding", "alert", "answered", "stalled"):
                 log.warning(action.reason, extra={"event": action.event, "instruction": action.instruction})
 

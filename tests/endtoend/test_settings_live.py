@@ -27,7 +27,6 @@ KEYS = {
     "configuration.max_agents_per_instruction": FRAMEWORK,
     "configuration.max_global_agents": FRAMEWORK,
     "configuration.max_concurrent_instructions": FRAMEWORK,
-    "coordination_patterns.hierarchical_delegation.depth_limit": FRAMEWORK,
     "priority_scheduling.priority_boost.age_based_boost.enabled": QUEUES,
     "priority_scheduling.priority_boost.age_based_boost.boost_rate": QUEUES,
     "escalate_blocked_after": "daemon.yaml",
