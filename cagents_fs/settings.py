@@ -145,7 +145,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(QUEUES, f"{_BOOST}.age_based_boost.boost_rate", "ageing_every_s", *ageing(), "+1 priority level per {}"),
     Setting(QUEUES, f"{_BOOST}.dependency_boost.enabled", "urgency", *flag()),
     Setting(PARALLEL, f"{_BREAKER}.enabled", "breaker", *flag()),
-    Setting(PARALLEL, f"{_BREAKER}.failure_threshold", "breaker_failures", *_AT_ONCE),
+    Setting(PARALLEL, f"{_BREAKER}.failure_threshold", "breaker_failures", *whole(1, 100)),
     Setting(PARALLEL, f"{_BREAKER}.timeout", "breaker_open_s", *_SOON),
     Setting(PARALLEL, f"{_BREAKER}.half_open_requests", "breaker_trials", *_AT_ONCE),
     Setting(PARALLEL, "communication_channels.escalations.sla.response_time", "response_s", *_SOON),

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from cagents_fs.core.index import Index, Work
+from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.core.inputs import inputs
 from cagents_fs.errors import UsageError
 from cagents_fs.model.files import Message
@@ -112,8 +112,24 @@ def _work(root: str, index: Index, work: Work, task_id: str) -> list[str]:
     lines += [f"- files: {', '.join(task.files[:20])}"] if task.files else []
     if record.ledger.attempt > 1:
         lines.append(f"- say --attempt {record.ledger.attempt} when you beat and hand in")
+    lines += _meetings(root, work, record)
     lines.append(f"- output: {os.path.join(root, work.id, 'outputs/partial', task_id)}")
     return lines
+
+
+def _meetings(root: str, work: Work, record: Record) -> list[str]:
+    """The checkpoints at which others wait for this task."""
+    task_id, told = record.task.task_id, []
+    for name, meeting in work.meetings.items():
+        if task_id not in meeting.participants or name in work.history.open_checkpoints:
+            continue
+        path = os.path.join(root, work.id, "checkpoints", name)
+        others = ", ".join(other for other in meeting.participants if other != task_id)
+        said = f" (say attempt: {record.ledger.attempt} in it)" if record.ledger.attempt > 1 else ""
+        told.append(
+            f"- checkpoint {name} with {others}: write {path}/{task_id}.yaml{said}, then wait for {path}/open.yaml"
+        )
+    return told
 
 
 def _short(text: str, limit: int) -> str:

@@ -27,9 +27,11 @@ from cagents_fs.store import journal
 from cagents_fs.store.beneath import Roots
 from cagents_fs.store.disk import Outcome, put, rename_noreplace
 from cagents_fs.store.dump import END, dump
-from cagents_fs.store.locks import QueueLock
+from cagents_fs.store.locks import QueueLock, is_held
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 from cagents_fs.waiting import see_who_waits
+
+MOVED_WITHIN_S = 2.0  # the daemon moves an accepted task in the same turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,24 @@ class Verdict:
     faults: tuple[Fault, ...] = ()
 
 
+def _no_verdict(root: str, who: Speaker, patience_s: float) -> str:
+    """Why nothing was said yet, as far as the tree tells."""
+    if not is_held(root):
+        return f"no verdict within {patience_s:g} s: no daemon runs; start one with `cagents-fs watch`"
+    record = load(root, who.instruction).work.records.get(who.task_id)
+    where = f"it is in {record.place} and held by {record.holder}" if record else "nobody knows it"
+    how = f"`cagents-fs explain {who.instruction}/{who.task_id}` tells why"
+    return f"no verdict on {who.task_id} within {patience_s:g} s: {where}; {how}"
+
+
+def _until_it_lies_there(root: str, who: Speaker) -> None:
+    """An acceptance is durable before the task's file is moved; whoever asked finds the file where he looks for it."""
+    path = os.path.join(root, who.instruction, State.COMPLETED.value, f"{who.task_id}.yaml")
+    deadline_s = time.monotonic() + MOVED_WITHIN_S
+    while not os.path.lexists(path) and time.monotonic() < deadline_s:
+        time.sleep(0.005)
+
+
 def wait_for_verdict(root: str, who: Speaker, sha256: str, patience_s: float) -> Verdict:
     """Wait until the journal has a verdict about a manifest. `patience_s`: seconds, at most."""
     path = os.path.join(root, who.instruction, JOURNAL)
@@ -261,7 +281,9 @@ def wait_for_verdict(root: str, who: Speaker, sha256: str, patience_s: float) ->
                     Fault(str(f.get("code")), str(f.get("message")), f.get("path"), f.get("line"), f.get("column"))
                     for f in line.get("faults", ())
                 )
+                if line["event"] == "accepted":
+                    _until_it_lies_there(root, who)
                 return Verdict(line["event"] == "accepted", str(line["reason"]), faults)
         if time.monotonic() >= deadline_s:
-            return Verdict(None, f"no verdict within {patience_s:g} s; is a daemon running? (`cagents-fs doctor`)")
+            return Verdict(None, _no_verdict(root, who, patience_s))
         time.sleep(0.05)

@@ -5,17 +5,15 @@ from cagents_fs.core.record import Record
 from cagents_fs.model.states import State
 
 
-def hands_over(record: Record, child: Record) -> bool:
-    """Whether what was verified holds every artifact for which `child` waits. What was skipped hands over nothing."""
+def hands_over(record: Record, child: Record, reference: str) -> bool:
+    """Whether what was verified holds every artifact for which `child` waits. What was skipped hands over nothing.
+
+    `reference`: how the child calls it; another instruction may have a task of the same name.
+    """
     if record.state is not State.COMPLETED:
         return True
-    wanted = [d for d in child.task.dependencies.data_dependencies if names(d.task_id, record.task.task_id)]
+    wanted = [d for d in child.task.dependencies.data_dependencies if d.task_id == reference]
     return all(artifact_at(record, d.artifact_path) is not None for d in wanted)
-
-
-def names(reference: str, task_id: str) -> bool:
-    """Whether a dependency is about this task, be it of another instruction."""
-    return reference.rpartition(":")[2] == task_id
 
 
 def artifact_at(record: Record, wanted: str) -> Line | None:

@@ -16,8 +16,14 @@ def out_of_reach(work: "Work") -> dict[str, tuple[str, ...]]:
     done = frozenset(task_id for task_id, record in work.records.items() if record.satisfied)
     waived = frozenset((t, awaited) for t, record in work.records.items() for awaited in record.ledger.waived)
     doom = doomed(work.edges, work.children, roots, lacking, waived, done)
+    work.given_up = {}
     if work.mode == "pipeline":
-        _close_stages(work, doom)
+        without = {awaited for _, awaited in waived}
+        for task_id in work.lost():
+            if task_id in without:
+                level = work.level[task_id]
+                work.given_up[level] = work.given_up.get(level, 0) + 1
+        _close_stages(work, doom, without)
     return doom
 
 
@@ -34,14 +40,28 @@ def _missing(work: "Work") -> list[str]:
     return [*here, *(reference for reference, state in work.outside.items() if state == "lost")]
 
 
-def _close_stages(work: "Work", doom: dict[str, tuple[str, ...]]) -> None:
-    """In a pipeline a stage of which a task cannot come is never done: the stages after it can no longer begin."""
-    stuck = {**doom, **{task_id: (task_id,) for task_id in work.lost()}}
+def _close_stages(work: "Work", doom: dict[str, tuple[str, ...]], without: set[str]) -> None:
+    """In a pipeline a stage of which a task cannot come is never done: the stages after it can no longer begin.
+
+    `without`: lost tasks that somebody goes on without; for the stages they count as done.
+    """
+    stuck: dict[int, set[str]] = {}
+    for task_id, roots in (*doom.items(), *((lost, (lost,)) for lost in work.lost())):
+        if causes := set(roots) - without:
+            stuck.setdefault(work.level[task_id], set()).update(causes)
     if not stuck:
         return
+    first = min(stuck)
+    before = {level: set[str]().union(*(stuck[other] for other in stuck if other < level)) for level in stuck}
+    last = set[str]().union(*stuck.values())
     for task_id, level in work.level.items():
-        record = work.records[task_id]
-        causes = {cause for other, roots in stuck.items() if work.level[other] < level for cause in roots}
-        causes -= record.ledger.waived
-        if causes and record.state is not State.COMPLETED:
-            doom[task_id] = tuple(sorted({*doom.get(task_id, ()), *causes}))
+        if level <= first or work.records[task_id].state is State.COMPLETED:
+            continue
+        causes = before[level] if level in before else _up_to(stuck, level, last)
+        doom[task_id] = tuple(sorted({*doom.get(task_id, ()), *causes}))
+
+
+def _up_to(stuck: dict[int, set[str]], level: int, everything: set[str]) -> set[str]:
+    if level > max(stuck):
+        return everything
+    return set[str]().union(*(causes for other, causes in stuck.items() if other < level))

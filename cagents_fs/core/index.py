@@ -42,17 +42,18 @@ def add_edge(work: Work, task_id: str) -> None:
 
 
 def _connect(work: Work, task_id: str) -> None:
-    record = work.records[task_id]
+    """Take the edges of a task that are not known yet into the graph, each once."""
+    record, before = work.records[task_id], work.edges.get(task_id, ())
     work.edges[task_id] = tuple(dict.fromkeys((*record.task.blocking(), *record.ledger.added_edges)))
     for awaited in work.edges[task_id]:
-        known = work.children.setdefault(awaited, [])
-        if task_id not in known[-1:]:
-            known.append(task_id)
+        if awaited in before:
+            continue
+        work.children.setdefault(awaited, []).append(task_id)
         if ":" in awaited:  # seen anew by all who wait for it: each of them may want another artifact
             work.outside[awaited] = "waits"
             work.lacking = {edge for edge in work.lacking if edge[1] != awaited}
             work.tangled_stale = True
-        elif (other := work.records.get(awaited)) and other.satisfied and not hands_over(other, record):
+        elif (other := work.records.get(awaited)) and other.satisfied and not hands_over(other, record, awaited):
             work.lacking.add((task_id, awaited))
 
 
@@ -103,9 +104,9 @@ class Index:
         return sum(record.ledger.holder == agent for work in self.works.values() for record in work.working())
 
     def agents_at_work(self, work: Work | None = None) -> set[str]:
-        """The distinct agents that have something in progress, in one instruction or in the tree."""
+        """The distinct agents that work on something, in one instruction or in the tree; who waits is none of them."""
         works = [work] if work else self.works.values()
-        return {w.records[t].ledger.holder or "" for w in works for t in w.in_state[State.IN_PROGRESS]}
+        return {record.ledger.holder or "" for one in works for record in one.working()}
 
     def queued_for(self, work: Work, agent: str) -> int:
         """How deep this agent's queue in this instruction is."""
@@ -120,15 +121,22 @@ class Index:
     def look_across(self) -> None:
         """Bring what instructions know of each other's tasks up to date."""
         waiting = [work for work in self.works.values() if work.outside]
-        rounds = 2 if any(work.tangled for work in waiting) else 1  # a circle may have been cut anywhere on its way
-        for work in waiting * rounds:
-            for reference in work.outside:
-                state, record = self._state_of(reference)
-                work.set_outside(reference, state, record)
-            if work.tangled_stale or work.tangled:
-                work.tangled, work.tangled_stale = self._tangled(work), False
-                work.doom_stale = True
-                self._want(work)
+        for _ in range(len(waiting) + 1):  # what is lost, or a circle that is cut, is told on through all of them
+            changed = [work.id for work in waiting if self._look_out_of(work)]
+            if not changed:
+                return
+
+    def _look_out_of(self, work: Work) -> bool:
+        """See what became of those for whom this instruction waits in others. Returns whether anything has."""
+        before = {**work.outside}, work.tangled
+        for reference in work.outside:
+            state, record = self._state_of(reference)
+            work.set_outside(reference, state, record)
+        if work.tangled_stale or work.tangled:
+            work.tangled, work.tangled_stale = self._tangled(work), False
+            work.doom_stale = True
+            self._want(work)
+        return before != (work.outside, work.tangled)
 
     def urgencies(self, policy: Policy) -> None:
         """Bring the urgency of all tasks up to date, also where those who wait are of other instructions."""

@@ -80,7 +80,7 @@ class Ledger:
     def _clocks(self, line: Line, source: str | None, state: State) -> None:
         """Since when it waits, works, is done; what became of the attempt that ends here."""
         before = state_of(source) if source else None
-        if state in QUEUED and before not in QUEUED:
+        if state in QUEUED and before not in QUEUED and before is not State.IN_PROGRESS:
             self.queued_seq, self.queued_wall_s = line.get("seq", self.queued_seq), wall_s_of(line)
         elif state is State.IN_PROGRESS and before is State.AGENTS:
             self.claimed_wall_s = wall_s_of(line)

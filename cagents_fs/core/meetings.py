@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from cagents_fs.core.record import Record
 from cagents_fs.model.files import Task
+from cagents_fs.model.states import State
+
+THERE = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW})
 
 
 @dataclass(slots=True)
@@ -15,8 +18,9 @@ class Meeting:
     arrived: dict[str, int] = field(default_factory=dict)  # task -> the attempt that came
 
     def has_come(self, record: Record) -> bool:
-        """Whether this task is there, in the attempt that runs."""
-        return self.arrived.get(record.task.task_id) == record.ledger.attempt
+        """Whether this task is there, in the attempt that runs. One that has failed since is not."""
+        here = record.state in THERE or (record.state is State.BLOCKED and record.ledger.escalation is not None)
+        return here and self.arrived.get(record.task.task_id) == record.ledger.attempt
 
     def expects(self, record: Record) -> bool:
         """Whether the others still wait for this task. One that is done will not come any more, and need not."""

@@ -63,7 +63,7 @@ class Record:
     def keeps_its_turn(self, before: State | None) -> bool:
         """Whether it has been in the queues ever since it has its turn. A look that missed it changes nothing."""
         known = before or (state_of(self.ledger.place) if self.ledger.place else None)
-        return self.queued > 0 and known in QUEUED
+        return self.queued > 0 and (known in QUEUED or known is State.IN_PROGRESS)  # a claim that was put back
 
     @property
     def waits_for_children(self) -> bool:

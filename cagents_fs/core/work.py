@@ -36,6 +36,7 @@ class Work:
     asked: dict[str, int] = field(default_factory=dict)  # how urgent those of other instructions are that wait for it
     level: dict[str, int] = field(default_factory=dict)  # the stage, counted from 0
     level_left: dict[int, int] = field(default_factory=dict)
+    given_up: dict[int, int] = field(default_factory=dict)  # of each stage, the lost ones without which others go on
     in_state: dict[State, dict[str, None]] = field(default_factory=lambda: {state: {} for state in State})
     at_agent: dict[str, dict[str, None]] = field(default_factory=dict)
     ready: dict[str, None] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class Work:
 
     def _step(self, child: str, awaited: str, step: int, record: Record | None) -> None:
         """One of those for whom `child` waits has come, or is gone again. Without its artifact it has not come."""
-        if step < 0 and record is not None and not hands_over(record, self.records[child]):
+        if step < 0 and record is not None and not hands_over(record, self.records[child], awaited):
             self.lacking.add((child, awaited))
             self.doom_stale = True
         elif step > 0 and (child, awaited) in self.lacking:
@@ -212,7 +213,9 @@ class Work:
 
     def open_level(self) -> int:
         """The first stage that is not done: in a pipeline the later ones wait for it."""
-        return min((level for level, left in self.level_left.items() if left), default=0)
+        self.causes()
+        open_ones = (level for level, left in self.level_left.items() if left > self.given_up.get(level, 0))
+        return min(open_ones, default=0)
 
     def causes(self) -> dict[str, tuple[str, ...]]:
         """The tasks that can no longer start, with what was lost. Worked out again only after something was lost."""

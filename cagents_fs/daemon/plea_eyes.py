@@ -176,6 +176,13 @@ class PleaEyes(FreshFiles):
             return
         yield from mended(work, relative)
         meeting.arrived[task_id] = checked.value.attempt
+        running = record.ledger.attempt
+        if record.state is State.IN_PROGRESS and checked.value.attempt != running:
+            text = (
+                f"this is of attempt {checked.value.attempt}, but attempt {running} runs; add to it: attempt: {running}"
+            )
+            fault = Fault("old_attempt", text, relative)
+            yield from answer(work, relative, [fault], f"{version_of(data)}/{running}", record.holder, task_id)
         work.touched[task_id] = None
         came = record.state is State.IN_PROGRESS and meeting.has_come(record)
         if came and not self.settling.starting:

@@ -95,8 +95,8 @@ def held_up(work: Work, record: Record, desk: Placement) -> str | None:
         return f"it is paused; `cagents-fs resume {work.id}/{task_id}` lets it go on"
     if _before(record, desk.policy):
         return "its checks are run once before anybody begins, to see them fail"
-    if work.mode == "pipeline" and work.level[task_id] > work.open_level():
-        return f"it is of stage {work.level[task_id] + 1}, and stage {work.open_level() + 1} is not done"
+    if work.mode == "pipeline" and work.level[task_id] > desk.open_level:
+        return f"it is of stage {work.level[task_id] + 1}, and stage {desk.open_level + 1} is not done"
     if (soft := _softly_awaited(desk.index, work, record)) and not desk.idle(record):
         return f"it would rather wait for {', '.join(soft)}, and no slot is idle"
     return None

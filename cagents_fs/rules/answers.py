@@ -11,10 +11,11 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import FINAL, State
 from cagents_fs.rules.limits import instances, type_of
-from cagents_fs.rules.pleas import DAEMON, MOST_SAID, PLANNER, back_to_work, closed, content_of, is_lost
+from cagents_fs.rules.pleas import DAEMON, MOST_SAID, PLANNER, back_to_work, closed, content_of, helpful, is_lost
 from cagents_fs.rules.retries import again
 from cagents_fs.rules.steering import HELD, begun_anew, cancelled, passed_on, waived
 
+MOST_NAMED = 100  # characters of who says so
 ENDED = (State.FAILED, State.CANCELLED)
 
 
@@ -22,7 +23,7 @@ def carried_out(index: Index, work: Work, name: str, response: Response, policy:
     """The first response to an open escalation: what it says is done, then told."""
     known = work.history.escalations[name]
     record = work.records.get(known.task_id or "")
-    by, said = response.from_ or "somebody", response.decision or response.note
+    by, said = (response.from_ or "somebody")[:MOST_NAMED], response.decision or response.note
     reason = f"{by} answered {name}: {response.action}" + (f": {said[:400]}" if said else "")
     if record is not None and record.settled:
         yield from _done(index, work, name, record, response, reason, policy, now)
@@ -138,6 +139,9 @@ def turned_away(work: Work) -> Iterator[Action]:
             text = (
                 f"{name} was closed before ({known.closed}); this changes nothing, ask for what you want by a request"
             )
+        elif known is not None and known.closed is None and response.action not in helpful(name, known.sender):
+            useful = ", ".join(helpful(name, known.sender))
+            text = f"{response.action} changes nothing here, so {name} stays open; what helps is one of {useful}"
         else:
             continue
         if key_of(name, response) not in work.history.answered:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from cagents_fs.core.index import Index, Work
+from cagents_fs.core.graph import below
+from cagents_fs.core.index import Index, Work, waits_also
 from cagents_fs.core.meetings import Meeting
 from cagents_fs.model.actions import Action, Note, Publish, Tell
 from cagents_fs.model.lines import iso
@@ -37,7 +38,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
             lost = [task_id for task_id in missing if is_lost(work, task_id)]
             if not missing and name not in work.history.open_checkpoints:
                 yield from _opened(work, name, meeting, now)
-            yield from _alert(work, name, lost)
+            yield from _alert(work, name, [*lost, *_waits_for_them(work, meeting, missing)])
             for task_id in lost:
                 trouble = _trouble(work, name, task_id)
                 troubles.add(trouble)
@@ -46,6 +47,17 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
         for trouble, known in open_ones(work):
             if is_of(trouble, CHECKPOINT, known) and trouble not in troubles and trouble not in work.responses:
                 yield closed(work, trouble, "healed", DAEMON, "nobody waits there for it any more")
+
+
+def _waits_for_them(work: Work, meeting: Meeting, missing: list[str]) -> list[str]:
+    """Who cannot come as long as those who have come stand there: it waits for one of them, or is of a later stage."""
+    there = {t for t in meeting.participants if t in work.records and meeting.has_come(work.records[t])}
+    if not there or not missing:
+        return []
+    edges = waits_also(work)
+    first = min(work.level[task_id] for task_id in there)
+    late = {t for t in missing if work.mode == "pipeline" and work.level.get(t, 0) > first}
+    return [task_id for task_id in missing if task_id in late or below(edges, task_id) & there]
 
 
 def _missing(work: Work, meeting: Meeting) -> list[str]:

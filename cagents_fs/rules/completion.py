@@ -105,7 +105,7 @@ def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: 
         yield after_failure(work, record, policy, now, reason, manifest.error_type)
         return
     if record.state is State.RETRY:
-        if manifest is not None and manifest.status == "completed":
+        if manifest is not None and manifest.status == "completed" and not work.open_children(task_id):
             yield move(work, record, State.UNDER_REVIEW, "late work: a manifest of the last attempt arrived")
         return
     if manifest is not None and work.open_children(task_id):
@@ -119,6 +119,9 @@ def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: 
 def _review(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
     """Under review: run the checks of exactly this manifest, then say what came out."""
     task_id, proven = record.task.task_id, proven_criteria(record, policy)
+    if work.open_children(task_id):
+        yield from _too_early(work, record)
+        return
     fence = identity_faults(record, seen)
     if fence and record.state is State.UNDER_REVIEW:
         yield StopChecks(instruction=work.id, task_id=task_id)
@@ -137,6 +140,18 @@ def _review(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now:
         if record.checking is not None:
             yield StopChecks(instruction=work.id, task_id=task_id)
         yield RunChecks(instruction=work.id, task_id=task_id, attempt=record.ledger.attempt, key=seen.key)
+
+
+def _too_early(work: Work, record: Record) -> Iterator[Action]:
+    """A parent is judged when all its children are done, wherever its file was put meanwhile."""
+    why = f"its children are not done: {', '.join(work.open_children(record.task.task_id)[:5])}"
+    if record.state is State.UNDER_REVIEW:
+        yield StopChecks(instruction=work.id, task_id=record.task.task_id)
+        yield back(work, record, why)
+    elif record.settled:
+        yield move(work, record, State.IN_PROGRESS, why)
+    else:
+        yield undo(work, record, why)
 
 
 def _checked(record: Record, seen: ManifestSeen) -> bool:

@@ -32,6 +32,7 @@ from cagents_fs.rules.pleas import (
     back_to_work,
     closed,
     content_of,
+    helpful,
     holder_of_parent,
     is_of,
     is_of_child,
@@ -93,11 +94,14 @@ def _seen(work: Work, name: str, said: Escalation) -> Iterator[Action]:
 
 
 def _message(work: Work, name: str, to: str, task_id: str | None, text: str, level: int) -> Tell:
-    how = f'cagents-fs answer {work.id}/{name} --action resume --decision "…"'
+    known = work.history.escalations.get(name)
+    sender = known.sender if known else work.escalations[name].from_agent
+    first, *others = helpful(name, sender)
+    how = f'cagents-fs answer {work.id}/{name} --action {first} --decision "…"'
     return Tell(
         to=to,
         type="escalation",
-        text=f"{text}\nAnswer: {how} (or --action retry, reassign, cancel, skip_dependency)",
+        text=f"{text}\nAnswer: {how} (or --action {', '.join(others)})",
         key=f"escalation/{work.id}/{name}/{level}",
         instruction=work.id,
         task_id=task_id,
@@ -114,7 +118,7 @@ def _open(index: Index, work: Work, name: str, known: Escalated, policy: Policy,
         yield from carried_out(index, work, name, response, policy, now)
     elif why := _over(work, name, known, record):
         yield closed(work, name, "healed", DAEMON, why)
-    elif record is not None and _blocks(known, record):
+    elif record is not None and _blocks(work, known, record):
         yield from _blocked(work, name, record)
     elif not _is_moot(work, name, known, record):
         yield from _waited_for(work, name, known, policy, now)
@@ -135,15 +139,17 @@ def _over(work: Work, name: str, known: Escalated, record: Record | None) -> str
     return None
 
 
-def _blocks(known: Escalated, record: Record) -> bool:
+def _blocks(work: Work, known: Escalated, record: Record) -> bool:
+    """Whether a task waits in `blocked` for the answer: to a blocker of its own agent, its parent's, or ours."""
     same = known.attempt == record.ledger.attempt
-    return known.severity == BLOCKER and not known.blocked and same and record.state in HELD
+    own = known.sender in (DAEMON, record.holder, holder_of_parent(work, record.task.task_id))
+    return known.severity == BLOCKER and not known.blocked and same and own and record.state in HELD
 
 
 def _blocked(work: Work, name: str, record: Record) -> Iterator[Action]:
     """The task waits in `blocked` for the answer. The manifest that lies there by now is none."""
     task_id = record.task.task_id
-    by = [name, *(lost_children(work, task_id) if is_of_child(name) else ())]
+    by = [name, *(lost_children(work, task_id) if is_of_child(work, name) else ())]
     if record.state is State.UNDER_REVIEW:
         yield StopChecks(instruction=work.id, task_id=task_id)
     laid = record.manifest.sha256 if record.manifest else None
@@ -220,7 +226,7 @@ def settled_by(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Actio
     """
     ledger, task_id = record.ledger, record.task.task_id
     is_partial = seen.manifest is not None and seen.manifest.status == "partial"
-    if ledger.escalation is None or seen.sha256 == ledger.laid or is_partial or is_of_child(ledger.escalation):
+    if ledger.escalation is None or seen.sha256 == ledger.laid or is_partial or is_of_child(work, ledger.escalation):
         return
     by = seen.manifest.subagent if seen.manifest else ledger.holder or "somebody"
     reason = f"{by} has handed in since"

@@ -2,7 +2,7 @@
 
 from cagents_fs.core.index import Index, Work
 from cagents_fs.model.policy import Policy
-from cagents_fs.model.states import State
+from cagents_fs.model.states import QUEUED, State
 from cagents_fs.rules import breaker
 
 
@@ -56,10 +56,15 @@ def refusal(index: Index, work: Work, agent: str, policy: Policy, wall_s: float)
 
 def admitted(index: Index, policy: Policy) -> frozenset[str]:
     """The instructions in which something may be released: so many at once, those first in which work has begun."""
-    contending = [work for work in index.open_works() if not work.history.paused]
+    contending = [work for work in index.open_works() if not work.history.paused and _has_work(work)]
     if len(contending) > policy.max_concurrent_instructions:
         contending.sort(key=_begun_first)
     return frozenset(work.id for work in contending[: policy.max_concurrent_instructions])
+
+
+def _has_work(work: Work) -> bool:
+    """Whether anything can be released or is in work here. One that waits for others only takes nobody's place."""
+    return any(work.in_state[state] for state in (*QUEUED, State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY))
 
 
 def _begun_first(work: Work) -> tuple[bool, str, str]:

@@ -1,5 +1,6 @@
 """Which claims go too far? Seen in this life, above a limit, without any sign of work: put back, and answered."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from cagents_fs.core.index import Index, Record, Work
@@ -13,16 +14,21 @@ from cagents_fs.rules.limits import slots
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which claims are put back, the latest first?"""
-    fewer: dict[
-        str, int
-    ] = {}  # an agent's slots are one over all instructions: what is put back in one, counts for all
-    excess = {work.id: Excess(index, work, policy, now, fewer) for work in index.works.values() if work.history.intake}
     claims = [
         (work, record)
         for work in index.works.values()
         for record in map(work.records.__getitem__, work.in_state[State.IN_PROGRESS])
-        if work.id in excess and record.settled and _untouched_claim(record)
+        if work.history.intake and record.settled and _untouched_claim(record)
     ]
+    if not claims:
+        return
+    fewer = dict[str, int]()  # an agent's slots are one over all instructions: what is put back in one counts for all
+    too_many = _too_many(_everywhere(index), claims, policy.max_global_agents)
+    excess = {work.id: Excess(index, work, policy, now, fewer) for work, _ in claims}
+    for one in excess.values():
+        here = [(work, record) for work, record in claims if work is one.work]
+        one.too_many_here = _too_many(_held(one.work), here, policy.max_agents_per_instruction)
+        one.too_many = too_many
     claims.sort(key=lambda claim: (claim[1].entered_s, claim[1].arrived), reverse=True)
     for work, record in claims:
         holder = record.ledger.holder
@@ -44,7 +50,8 @@ class Excess:
         self.limit = work.limit(policy.mode_limit)
         self._mode = work.active() - self.limit
         self._at_work: dict[str, int] = {}
-        self._fewer, self._fewer_here = fewer, dict[str, int]()
+        self._fewer = fewer
+        self.too_many_here = self.too_many = frozenset[str]()
 
     def over(self, record: Record, holder: str) -> str | None:
         """Which limit this claim is above."""
@@ -56,9 +63,9 @@ class Excess:
         allowed = slots(work, holder, policy)
         if self._busy(holder) > allowed:
             return f"over the slots of {holder} ({allowed})"
-        if self._too_many(_held(work), self._fewer_here, holder, policy.max_agents_per_instruction):
+        if holder in self.too_many_here:
             return f"over the number of agents in {work.id} ({policy.max_agents_per_instruction})"
-        if self._too_many(self._everywhere(), self._fewer, holder, policy.max_global_agents):
+        if holder in self.too_many:
             return f"over the number of agents in the tree ({policy.max_global_agents})"
         return self._against_breaker(record, holder)
 
@@ -66,25 +73,11 @@ class Excess:
         """One of this agent's claims goes."""
         self._mode -= 1
         self._fewer[holder] = self._fewer.get(holder, 0) + 1
-        self._fewer_here[holder] = self._fewer_here.get(holder, 0) + 1
 
     def _busy(self, holder: str) -> int:
         if holder not in self._at_work:
             self._at_work[holder] = self.index.at_work(holder)
         return self._at_work[holder] - self._fewer.get(holder, 0)
-
-    @staticmethod
-    def _too_many(held: dict[str, int], fewer: dict[str, int], holder: str, limit: int) -> bool:
-        """Whether there are too many agents, and this claim is the last that this one holds."""
-        left = {agent: count - fewer.get(agent, 0) for agent, count in held.items()}
-        return sum(count > 0 for count in left.values()) > limit and left.get(holder) == 1
-
-    def _everywhere(self) -> dict[str, int]:
-        held: dict[str, int] = {}
-        for work in self.index.works.values():
-            for agent, count in _held(work).items():
-                held[agent] = held.get(agent, 0) + count
-        return held
 
     def _against_breaker(self, record: Record, holder: str) -> str | None:
         state = breaker.state_for(self.index, holder, self.policy, self.now.wall_s)
@@ -98,10 +91,28 @@ class Excess:
         return f"although {holder} may only try {trials} at a time" if self._busy(holder) > trials else None
 
 
+def _too_many(held: dict[str, int], claims: list[tuple[Work, Record]], limit: int) -> frozenset[str]:
+    """The agents that are too many: of those that hold nothing but untouched claims, whoever came last."""
+    first: dict[str, tuple[float, int]] = {}
+    count = Counter[str]()
+    for _, record in claims:
+        holder, at = record.ledger.holder or "", (record.entered_s, record.arrived)
+        first[holder], count[holder] = min(at, first.get(holder, at)), count[holder] + 1
+    newcomers = sorted((agent for agent in first if count[agent] >= held.get(agent, 0)), key=first.__getitem__)
+    return frozenset(newcomers[max(0, len(newcomers) - (len(held) - limit)) :] if len(held) > limit else ())
+
+
+def _everywhere(index: Index) -> dict[str, int]:
+    held = Counter[str]()
+    for work in index.works.values():
+        held.update(_held(work))
+    return held
+
+
 def _held(work: Work) -> dict[str, int]:
     held: dict[str, int] = {}
-    for task_id in work.in_state[State.IN_PROGRESS]:
-        agent = work.records[task_id].ledger.holder or ""
+    for record in work.working():
+        agent = record.ledger.holder or ""
         held[agent] = held.get(agent, 0) + 1
     return held
 

@@ -59,7 +59,9 @@ def says_blocked(work: Work, policy: Policy, now: Now) -> Iterator[Action]:
         record = work.records[task_id]
         if record.blocked_s is None or not record.settled or work.open_children(task_id) or _has_asked(work, task_id):
             continue
-        name = name_of(SAYS_BLOCKED, task_id, record.ledger.attempt)
+        name = first = name_of(SAYS_BLOCKED, task_id, record.ledger.attempt)
+        if past := sum(known == first or known.startswith(f"{first}-") for known in work.history.escalations):
+            name = f"{first}-{past + 1}"
         if asked_already(work, name):
             continue
         parts_s = [work.records[child].entered_s for child in work.offspring.get(task_id, ())]

@@ -29,16 +29,14 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
     for work in index.works.values():
         for parent in work.offspring:
             record = work.records.get(parent)
-            if record is not None and _has_handed_in(record):
+            if record is not None and _waits(record):
                 yield from _asked_for(work, record, lost_children(work, parent), now)
         yield from _healed(work)
 
 
-def _has_handed_in(record: Record) -> bool:
-    """Its own part is there and unjudged: it waits for nothing but its children."""
-    seen = record.manifest
-    there = seen is not None and seen.manifest is not None and record.waits_for_children
-    return there and record.state is State.IN_PROGRESS and record.settled
+def _waits(record: Record) -> bool:
+    """Its own part is there and unjudged, or its agent says that it is blocked: what is left is the children's."""
+    return record.waits_for_children and record.state is State.IN_PROGRESS and record.settled
 
 
 def _asked_for(work: Work, record: Record, lost: list[str], now: Now) -> Iterator[Action]:
@@ -56,7 +54,7 @@ def _asked_for(work: Work, record: Record, lost: list[str], now: Now) -> Iterato
         work,
         name,
         now,
-        f"{parent} is handed in and waits for its children; lost are {told}",
+        f"{parent} waits for its children; lost are {told}",
         BLOCKER,
         task_id=parent,
         requested_decision="take the children up again (`cagents-fs retry`), or skip_dependency: it does without them",

@@ -43,7 +43,7 @@ def _stuck(work: Work) -> set[str]:
     a child is, as its escalation does not bring the child back.
     """
     stuck = work.in_state[State.BLOCKED].keys() & work.causes().keys()
-    bereft = {t for t in work.in_state[State.BLOCKED] if is_of_child(work.records[t].ledger.escalation)}
+    bereft = {t for t in work.in_state[State.BLOCKED] if is_of_child(work, work.records[t].ledger.escalation)}
     while found := {t for t in bereft - stuck if any(_is_gone(work, child, stuck) for child in work.open_children(t))}:
         stuck |= found
     pending = [task_id for task_id in stuck if task_id in bereft]

@@ -16,6 +16,8 @@ class Placement:
         """As the index has it."""
         self.index, self.work, self.policy, self.wall_s = index, work, policy, wall_s
         self.placed: set[str] = set()
+        self._active: int | None = None
+        self._open_level: int | None = None
         self._depth: dict[str, int] = {}
         self._room: dict[str, int] = {}  # by the breaker: how many more this agent may get
         self._at_work: dict[str, int] = {}
@@ -53,10 +55,19 @@ class Placement:
         agents = {agent for lane in lanes for agent in instances(lane or self.policy.default_agent, self.policy)}
         return not any(self._has_room(agent) for agent in agents)
 
+    @property
+    def open_level(self) -> int:
+        """The first stage of a pipeline that is not done."""
+        if self._open_level is None:
+            self._open_level = self.work.open_level()
+        return self._open_level
+
     def idle(self, record: Record) -> bool:
         """Whether a slot is idle that could take it at once."""
         work = self.work
-        out = work.active() + len(work.in_state[State.AGENTS])
+        if self._active is None:
+            self._active = work.active()
+        out = self._active + len(work.in_state[State.AGENTS]) + len(self.placed)
         return out < work.limit(self.policy.mode_limit) and any(
             self._has_room(agent) and self._load(agent) < slots(work, agent, self.policy)
             for agent in self.candidates(record)

@@ -17,6 +17,13 @@ from cagents_fs.model.states import State
 DAEMON, PLANNER, ORCHESTRATOR, PERSON = "daemon", "planner", "orchestrator", "person"
 BLOCKER = "blocker"
 FAILED, SAYS_BLOCKED, GRAPH, CHILD, CHECKPOINT = "failed", "blocked", "graph", "child", "checkpoint"
+# What an answer has to ask for to change anything about our own escalations; any other leaves them open.
+HELPFUL = {
+    FAILED: ("retry", "reassign", "skip_dependency", "cancel"),
+    GRAPH: ("cancel", "skip_dependency"),
+    CHILD: ("skip_dependency", "retry", "reassign", "cancel"),
+    CHECKPOINT: ("retry", "skip_dependency", "reassign"),
+}
 MOST_SAID = 4000  # characters of a message; the whole is in the file
 
 
@@ -33,9 +40,19 @@ def is_of(name: str, kind: str, known: Escalated) -> bool:
     return known.sender == DAEMON and name.startswith(f"{kind}-")
 
 
-def is_of_child(name: str | None) -> bool:
-    """Whether what blocks a task is the loss of a child."""
-    return name is not None and name.startswith(f"{CHILD}-")
+def is_of_child(work: Work, name: str | None) -> bool:
+    """Whether what blocks a task is the loss of a child: an escalation of ours, and none that is only called so."""
+    known = work.history.escalations.get(name or "")
+    return known is not None and name is not None and is_of(name, CHILD, known)
+
+
+def helpful(name: str, sender: str | None) -> tuple[str, ...]:
+    """The actions of an answer that change something about this escalation; the best first."""
+    if sender == DAEMON:
+        for kind, actions in HELPFUL.items():
+            if name.startswith(f"{kind}-"):
+                return actions
+    return ("resume", "retry", "reassign", "cancel", "skip_dependency")
 
 
 def digest(text: str) -> str:
@@ -126,7 +143,7 @@ def is_lost(work: Work, task_id: str) -> bool:
     if record is None:
         return work.history.intake is not None
     if record.state is State.BLOCKED:
-        return record.ledger.escalation is None or is_of_child(record.ledger.escalation)
+        return record.ledger.escalation is None or is_of_child(work, record.ledger.escalation)
     return record.state in (State.FAILED, State.CANCELLED) and not record.satisfied
 
 

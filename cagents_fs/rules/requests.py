@@ -42,8 +42,8 @@ def _without_repetition(requests: Mapping[str, Request]) -> Iterator[tuple[str, 
 
 
 def _carry_out(index: Index, work: Work, request: Request, now: Now) -> Iterator[Action]:
-    said = f"{request.from_ or 'somebody'} asked to {request.action.replace('_', ' ')}"
-    reason = f"{said}: {request.reason}" if request.reason else said
+    said = f"{(request.from_ or 'somebody')[:100]} asked to {request.action.replace('_', ' ')}"
+    reason = f"{said}: {request.reason[:400]}" if request.reason else said
     record = work.records.get(request.task_id or "")
     if request.action == "rescue":
         yield from _rescue(work, reason)

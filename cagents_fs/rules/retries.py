@@ -37,7 +37,7 @@ def again(work: Work, record: Record, source: State, reason: str, **facts: objec
         reason=f"{reason}; attempt {ledger.attempt + 1}",
         attempt=ledger.attempt + 1,
         facts=facts,
-        edit_before={"attempt": ledger.attempt + 1},
+        edit_before={"attempt": ledger.attempt + 1, "status": None},
         sweep=ledger.attempt,
         late_work_but=_known_manifests(record) if source is State.RETRY and not _unreadable(record) else None,
     )

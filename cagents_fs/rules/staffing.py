@@ -105,6 +105,8 @@ def _claims(work: Work, policy: Policy, tally: "Tally", now: Now) -> Iterator[Ac
         for task_id in sorted(members, key=lambda t: standing(work.records[t], policy, now.wall_s)):
             if not work.records[task_id].settled or work.unmet[task_id]:
                 continue
+            if tally.index.staffed_only is None and _comes_by_itself(agent, work.records[task_id], policy):
+                continue
             if not tally.has_room(work, agent, most, policy):
                 break
             tally.count(work, agent)
@@ -120,6 +122,12 @@ def _claims(work: Work, policy: Policy, tally: "Tally", now: Now) -> Iterator[Ac
             )
 
 
+def _comes_by_itself(agent: str, record: Record, policy: Policy) -> bool:
+    """Whether, with `watch --agents`, its agent is one that no entry starts and that brings no command of its own."""
+    kind = policy.agent_type(type_of(agent, policy))
+    return type_of(agent, policy) not in policy.agents and (kind is None or _lacks_command(kind, record))
+
+
 class Tally:
     """Who is at work, and who will be by the claims of this pass: limits hold for both together."""
 
@@ -127,6 +135,8 @@ class Tally:
         """As the index has it."""
         self.free = index.hands - _taken(index)
         self.index = index
+        self._active: dict[str, int] = {}
+        self._at_work: dict[str, int] = {}
         self._busy: dict[str, int] = {}
         self._claimed: dict[str, int] = {}
         self._here: dict[str, set[str]] = {}
@@ -134,9 +144,13 @@ class Tally:
 
     def has_room(self, work: Work, agent: str, most: int, policy: Policy) -> bool:
         """Whether this agent, which may have `most` at once, may take up one more task of this instruction."""
-        running = work.active() + self._claimed.get(work.id, 0)
-        busy = self.index.at_work(agent) + self._busy.get(agent, 0)
-        here = self._here.setdefault(work.id, self.index.agents_at_work(work))
+        if work.id not in self._here:
+            self._here[work.id], self._active[work.id] = self.index.agents_at_work(work), work.active()
+        if agent not in self._at_work:
+            self._at_work[agent] = self.index.at_work(agent)
+        running = self._active[work.id] + self._claimed.get(work.id, 0)
+        busy = self._at_work[agent] + self._busy.get(agent, 0)
+        here = self._here[work.id]
         return (
             self.free > 0
             and running < work.limit(policy.mode_limit)

@@ -181,7 +181,7 @@ def test_every_key_changes_its_field(tmp_path: Path) -> None:
             continue
         before = getattr(Policy(), setting.field)
         other = (words | shares).get(setting.field) or ("false" if before is True else others[type(before)])
-        other = "7" if setting.field in ("max_retries", "max_rework", "max_depth") else other
+        other = "7" if setting.field in ("max_retries", "max_rework", "max_depth", "breaker_failures") else other
         changed = read(tmp_path / str(number), setting.file, nested(setting, other))
         assert changed.faults == (), setting.key
         differing = {f.name for f in fields(Policy) if getattr(changed.policy, f.name) != getattr(Policy(), f.name)}

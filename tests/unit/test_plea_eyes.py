@@ -174,7 +174,8 @@ def test_an_arrival_says_as_much_as_it_likes(world: World, content: str) -> None
 def test_an_arrival_of_another_attempt_is_known_and_does_not_count(world: World) -> None:
     world.write("checkpoints/api/t2.yaml", "attempt: 2")
 
-    assert world.look() == []
+    (told,) = [action for action in world.look() if isinstance(action, Note)]
+    assert "attempt 1 runs" in told.reason
     assert not world.work.meetings["api"].has_come(world.work.records["t2"])
 
 

@@ -391,7 +391,7 @@ def beats(record: Record, status: str, since: float | None = 0.0) -> None:
     record.blocked_s = None if since is None else b.at(since).s
 
 
-def test_who_says_blocked_for_long_has_it_escalated_by_the_daemon_once() -> None:
+def test_who_says_blocked_for_long_has_it_escalated_by_the_daemon_once_each_time() -> None:
     found, record = one()
     beats(record, "blocked")
     assert b.wakes(decided(found, 599.0)) == [600.0]
@@ -405,7 +405,8 @@ def test_who_says_blocked_for_long_has_it_escalated_by_the_daemon_once() -> None
     answers(found, "resume", "blocked-a-1")
     settled(found, 601.0)
     beats(record, "blocked", 601.0)
-    assert asked(settled(found, 2000.0)) == {}
+    (again,) = asked(settled(found, 2000.0)).values()
+    assert again["escalation_id"] == "blocked-a-1-2"  # blocked once more is asked once more
 
 
 def test_who_has_asked_already_or_works_is_left_alone() -> None:

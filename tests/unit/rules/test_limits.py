@@ -113,12 +113,12 @@ def test_an_agent_too_many_in_the_instruction_gives_all_back_and_who_was_there_b
     assert "over the number of agents in inst_1 (2)" in b.only_move(found).reason
 
 
-def test_who_has_several_tasks_and_is_one_too_many_gives_none_back_but_the_next_one_does() -> None:
+def test_who_came_last_and_is_one_too_many_gives_all_its_claims_back() -> None:
     made = held_by("ann", "bob", "bob")
 
     found = b.decided(over_limit.decide, b.index(made), b.policy(max_agents_per_instruction=1))
 
-    assert b.moves(found) == [("t0", b.IN_PROGRESS, b.queue("ann"))]
+    assert sorted(b.moves(found)) == [("t1", b.IN_PROGRESS, b.queue("bob")), ("t2", b.IN_PROGRESS, b.queue("bob"))]
 
 
 def test_agents_of_other_instructions_count_for_the_tree() -> None:

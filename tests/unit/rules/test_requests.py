@@ -72,7 +72,7 @@ def test_a_retry_is_a_new_attempt_with_a_fresh_budget(place: str) -> None:
     move = b.only_move(decided(made))
 
     assert (move.source, move.target, move.attempt, move.facts) == (place, b.GLOBAL, 3, {"retries": 0})
-    assert (move.sweep, move.edit_before, move.late_work_but) == (2, {"attempt": 3}, None)
+    assert (move.sweep, move.edit_before, move.late_work_but) == (2, {"attempt": 3, "status": None}, None)
 
 
 @pytest.mark.parametrize("place", [b.COMPLETED, b.IN_PROGRESS, b.RETRY, b.BLOCKED, b.GLOBAL])

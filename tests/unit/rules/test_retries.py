@@ -40,7 +40,7 @@ def test_the_next_attempt_is_fenced_off_from_the_last_one() -> None:
 
     move = b.only_move(decided(made))
 
-    assert (move.attempt, move.edit_before, move.sweep) == (5, {"attempt": 5}, 4)
+    assert (move.attempt, move.edit_before, move.sweep) == (5, {"attempt": 5, "status": None}, 4)
     b.taken(b.index(made), [move])
     assert made.records["a"].ledger.retries == 2
 
