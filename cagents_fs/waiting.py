@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from typing import TypeVar
 
 from cagents_fs.core.index import Record, Work
@@ -15,11 +16,15 @@ from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 MOST_BYTES = 1 << 20
+YOUNG_S = 1.3  # until a daemon has seen a manifest: as shipped, it settles in one second
 T = TypeVar("T", bound=FileRecord)
 
 
-def see_who_waits(root: str, work: Work) -> None:
-    """Who has come to a checkpoint, which parents have handed in or say that they are blocked: they hold no slot."""
+def see_who_waits(root: str, work: Work, young_s: float = YOUNG_S) -> None:
+    """Who has come to a checkpoint, which parents have handed in or say that they are blocked: they hold no slot.
+
+    A manifest younger than `young_s` does not count yet: a claim that counts on it would be put back.
+    """
     folder = os.path.join(root, work.id)
     for task_id in work.in_state[State.IN_PROGRESS] if work.meetings or work.offspring else ():
         record = work.records[task_id]
@@ -28,7 +33,7 @@ def see_who_waits(root: str, work: Work) -> None:
             if task_id in meeting.participants and came is not None:
                 meeting.arrived[task_id] = came
         if task_id in work.offspring:
-            _hears_of(record, folder)
+            _hears_of(record, folder, young_s)
 
 
 def _attempt(path: str) -> int | None:
@@ -40,11 +45,11 @@ def _attempt(path: str) -> int | None:
     return arrival.attempt if arrival else None
 
 
-def _hears_of(record: Record, folder: str) -> None:
+def _hears_of(record: Record, folder: str, young_s: float) -> None:
     """The last manifest and the last heartbeat of a parent."""
     task_id, agent = record.task.task_id, record.ledger.holder
     for output in (f"outputs/partial/{task_id}", f"outputs/{task_id}"):
-        data = _bytes(os.path.join(folder, output, MANIFEST))
+        data = _bytes(os.path.join(folder, output, MANIFEST), young_s)
         if data is not None and (manifest := _read(data, Manifest)) is not None:
             record.manifest = ManifestSeen(
                 task_id=task_id,
@@ -62,8 +67,11 @@ def _hears_of(record: Record, folder: str) -> None:
             break
 
 
-def _bytes(path: str) -> bytes | None:
+def _bytes(path: str, young_s: float = 0.0) -> bytes | None:
+    """What a file says, unless it is younger than so many seconds."""
     try:
+        if young_s and time.time() - os.lstat(path).st_ctime < young_s:
+            return None
         return read_bounded(path, MOST_BYTES).data
     except (OSError, NotRegular, TooLarge):
         return None

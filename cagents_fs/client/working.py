@@ -66,10 +66,11 @@ def claim(root: str, agent: str, wanted: str | None = None) -> Claimed:
     index.urgencies(policy)
     found.sort(key=lambda pair: (standing(pair[1], policy, now_s)[0], pair[1].ledger.queued_wall_s, pair[1].queued))
     held_up = None
+    young_s = policy.settle_s + 0.3 if is_held(root) else 0.0  # what the daemon has not seen yet, it would not let pass
     for work, record in found:
         with QueueLock(root, work.id):
             index.works[work.id] = load(root, work.id).work  # as it is now that nobody else claims or releases here
-            see_who_waits(root, index.works[work.id])
+            see_who_waits(root, index.works[work.id], young_s)
             index.look_across()
             held_up = refusal(index, index.works[work.id], agent, policy, now_s)
             if held_up is not None:

@@ -119,7 +119,8 @@ def unclaimed(index: Index, work: Work, record: Record, policy: Policy, wall_s: 
         yield f"nobody has claimed it for {policy.claim_timeout_s:g} s, and there is no sign of {agent}"
     if held := refusal(index, work, agent, policy, wall_s):
         yield f"a claim would be put back: {held}"
-        yield from _at_work(index, work, agent)
+        if not work.history.paused:
+            yield from _at_work(index, work, agent)
 
 
 def _at_work(index: Index, work: Work, agent: str) -> Iterator[str]:

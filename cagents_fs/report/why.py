@@ -6,10 +6,11 @@ from typing import Any
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.policy import Policy
-from cagents_fs.model.states import FINAL, State
+from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.report import queued
 from cagents_fs.report.roots import LOST, Cause, escalation, roots
 from cagents_fs.report.words import due, listed, moment, since, span, whereabouts
+from cagents_fs.rules.liveness import lease_s
 
 MOST_CAUSES = 100  # of which the data tell
 MOST_SAID = 5  # of causes, children, attempts: the sentences for a person
@@ -160,7 +161,8 @@ def _arrives(asked: Asked, checkpoint: str) -> str:
 
 def _life(asked: Asked) -> Iterator[str]:
     """What its agent says, when there was a sign of it, and what follows from silence."""
-    beat, ledger, policy = asked.record.heartbeat, asked.record.ledger, asked.policy
+    record, policy = asked.record, asked.policy
+    beat, ledger = record.heartbeat, record.ledger
     if beat is not None:
         progress = f", {beat.progress_percentage:g} %" if beat.progress_percentage is not None else ""
         said = f": {beat.current_activity}" if beat.current_activity else ""
@@ -174,7 +176,11 @@ def _life(asked: Asked) -> Iterator[str]:
             f"unless a heartbeat comes: `cagents-fs heartbeat {asked.name}`"
         )
     elif seen_s is not None:
-        yield f"the last sign of {ledger.holder}: {moment(seen_s)}; the lease is {span(policy.lease_s)} from there"
+        waits = asked.work.waits(record)
+        lease = (
+            "the lease stands still meanwhile" if waits else f"the lease is {span(lease_s(record, policy))} from there"
+        )
+        yield f"the last sign of {ledger.holder}: {moment(seen_s)}; {lease}"
 
 
 def _children(asked: Asked) -> Iterator[str]:
@@ -262,7 +268,9 @@ def _ended(asked: Asked) -> Iterator[str]:
     assert record.state is not None
     why = f": {record.ledger.reason}" if record.ledger.reason else ""
     yield f"{record.state.name.lower()}{why}; `cagents-fs retry {asked.name}` takes it up again"
-    held = [child for child, lost in work.causes().items() if asked.task_id in lost]
+    states = {*NOT_STARTED, State.RETRY, State.BLOCKED}
+    doomed = [child for child, lost in work.causes().items() if asked.task_id in lost]
+    held = [child for child in doomed if work.records[child].state in states]
     if held:
         yield f"{len(held)} that wait for it are blocked: {listed(held)}"
     yield from _attempts(asked)

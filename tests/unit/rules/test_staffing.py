@@ -51,6 +51,17 @@ def test_without_a_runner_nobody_is_claimed_for_or_started() -> None:
     assert decided(b.index(made, hands=0)) == []
 
 
+@pytest.mark.parametrize(("only", "taken"), [(None, ["with"]), ("inst_1", ["with", "without"])])
+def test_beside_agents_that_come_by_themselves_what_only_they_can_do_is_left_to_them(
+    only: str | None, taken: list[str]
+) -> None:
+    made = b.work(b.task("with", command="true"), b.task("without"))
+    for name in ("with", "without"):
+        b.lies(made, name, b.queue())
+
+    assert claims(b.index(made, hands=5, staffed_only=only), b.PLAIN) == taken
+
+
 def test_what_lies_in_an_agents_queue_is_claimed_best_first_as_the_runners() -> None:
     made = b.work(b.task("a"), b.task("u", priority="critical"))
     b.lies(made, "a", b.queue())
