@@ -21,7 +21,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
             due_s = record.ledger.due_wall_s or 0.0
             if now.wall_s < due_s:
                 yield Wake(at_s=now.s + due_s - now.wall_s)
-            elif not record.manifest_coming and not _late_work(record):
+            elif not record.manifest_coming and (not _late_work(record) or work.open_children(task_id)):
                 yield again(work, record, State.RETRY, "backoff over")
 
 

@@ -4,7 +4,7 @@ from cagents_fs.core.index import add_edge
 from cagents_fs.model.actions import Escalate
 from cagents_fs.model.files import Heartbeat
 from cagents_fs.model.states import State
-from cagents_fs.rules import admission, completion, over_limit, parents
+from cagents_fs.rules import admission, completion, over_limit, parents, retries
 from cagents_fs.rules.limits import admitted
 from tests.support import builders as b
 
@@ -118,3 +118,11 @@ def test_a_claim_that_is_put_back_keeps_its_turn() -> None:
     b.lies(made, "a", b.queue())
 
     assert (record.queued, record.state) == (before, State.AGENTS)
+
+
+def test_late_work_of_a_parent_that_waits_in_vain_does_not_stop_the_backoff_for_ever() -> None:
+    made = b.work(b.task("p"), b.task("k", parent_task_id="p"))
+    b.lies(made, "k", b.CANCELLED)
+    b.hands_in(b.lies(made, "p", b.RETRY, due_wall_s=b.NOW.wall_s))
+
+    assert b.moves(b.decided(retries.decide, b.index(made))) == [("p", b.RETRY, b.GLOBAL)]
