@@ -19,7 +19,8 @@ from cagents_fs.rules.verification import proven_criteria
 from cagents_fs.runner.checks import CheckResult, CheckRun, check_environment, run_check
 from cagents_fs.runner.prompts import Surroundings, variables
 from cagents_fs.store.beneath import Roots
-from cagents_fs.store.disk import no_links, put
+from cagents_fs.store.descent import real_folder
+from cagents_fs.store.disk import put
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,7 @@ def check_job(
 
 def list_inputs(around: Surroundings) -> None:
     """Write the file that lists the inputs of a task into its output directory. Raises OSError."""
-    os.makedirs(around.output, exist_ok=True)
-    no_links(around.output)
+    real_folder(around.output)
     put(around.inputs_file, json.dumps(list(around.inputs), indent=2).encode() + b"\n", durable=False)
 
 
@@ -146,10 +146,10 @@ def _log(folder: str | None, name: str) -> str | None:
     if folder is None:
         return None
     try:
-        os.makedirs(folder, exist_ok=True)
+        real_folder(folder)
     except OSError:
-        return None
-    return os.path.join(os.path.realpath(folder), name)
+        return None  # also where somebody put a link there: a check can do without its log
+    return os.path.join(folder, name)
 
 
 def _fault(criterion: Criterion, result: CheckResult, run: CheckRun) -> Fault:

@@ -40,16 +40,16 @@ def find_root(given: str | None = None) -> str:
     """
     named = given or os.environ.get("CAGENTS_ROOT")
     if named:
-        root = os.path.abspath(named)
+        root = os.path.realpath(named)  # below it nothing is read or written through a link
         if not os.path.isdir(root):
             folder = os.path.dirname(root) if os.path.basename(root) == "Agent_Memory" else root
             raise NothingThere(f"there is no tree at {root}; make one with `cagents-fs init {folder}`")
         return _tree(root)
-    folder = os.getcwd()
+    folder = os.path.realpath(os.getcwd())
     while True:
         candidate = os.path.join(folder, "Agent_Memory")
         if os.path.isdir(candidate) and not os.path.lexists(os.path.join(candidate, TEMPLATE_MARK)):
-            return candidate
+            return os.path.realpath(candidate)
         if folder == os.path.dirname(folder):
             text = "there is no Agent_Memory here or above; make one with `cagents-fs init`, or name one with --root"
             raise NothingThere(text)

@@ -66,6 +66,8 @@ TESTED: Mapping[str, str] = {  # the field -> below tests/
     "check_timeout_s": "endtoend/test_checks.py",
     "durability": "disk/test_turn.py",
     "max_file_bytes": _CONFIG,
+    "max_artifact_bytes": "endtoend/test_paths_budgets.py",
+    "hash_timeout_s": "unit/test_budgets.py",
     "watch": _DAEMON,
     "dashboard_interval_s": _CONFIG,
     "notify": _CONFIG,

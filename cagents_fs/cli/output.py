@@ -22,7 +22,12 @@ def wants_json(words: Sequence[str]) -> bool:
 
 def emit(data: Any) -> None:
     """The data of a command, as `--json` shows it."""
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "data": data}, default=str, allow_nan=False))
+    click.echo(in_json({"schema_version": SCHEMA_VERSION, "data": data}))
+
+
+def in_json(data: Any) -> str:
+    """One line of JSON, and of ASCII without any control character: DEL is the one that `json` leaves as it is."""
+    return json.dumps(data, default=str, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def say(text: str) -> None:
@@ -61,7 +66,7 @@ def complain(error: CagentsError, *, as_json: bool) -> int:
         }
         if error.faults:
             fields["faults"] = [fault.to_json() for fault in error.faults]  # type: ignore[assignment]
-        print(json.dumps({"schema_version": SCHEMA_VERSION, "error": fields}), file=sys.stderr)
+        print(in_json({"schema_version": SCHEMA_VERSION, "error": fields}), file=sys.stderr)
         return error.exit_code
     for fault in error.faults:
         print(f"  {safe_text(str(fault))}", file=sys.stderr)

@@ -31,6 +31,7 @@ class Wish:
     agents: int
     timeout: str | None
     attach: bool
+    allow_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _own(where: str, wish: Wish, patience_s: float, *, quiet: bool) -> Outcome:
     from cagents_fs.daemon.service import Service, handle_signals
 
     begun_s = time.monotonic()
-    with Service(where, agents=wish.agents) as service:
+    with Service(where, agents=wish.agents, allow_root=wish.allow_root) as service:
         instruction = _submitted(where, wish)
         service.only = service.index.staffed_only = instruction
         handle_signals(service)

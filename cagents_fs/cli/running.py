@@ -9,6 +9,11 @@ log_option = click.option(
 )
 
 
+root_option = click.option(
+    "--allow-root", is_flag=True, help="As root: work in a tree that belongs to another user, and run what it says."
+)
+
+
 @click.command("submit")
 @click.argument("plan", type=click.Path(dir_okay=False))
 @click.option("--id", "instruction", metavar="ID", help="The instruction's id; else inst_{date}_{number}.")
@@ -24,6 +29,7 @@ def submit_command(root: str | None, plan: str, instruction: str | None, as_json
       cagents-fs submit plan.yaml --id release-7
     """
     from cagents_fs.client.submitting import submit
+    from cagents_fs.model.text import safe_text
 
     done = submit(find(root), plan, instruction)
     if as_json:
@@ -34,16 +40,17 @@ def submit_command(root: str | None, plan: str, instruction: str | None, as_json
         return
     click.echo(done.instruction_id)
     for warning in done.warnings:
-        click.echo(f"  warning: {warning}", err=True)
+        click.echo(f"  warning: {safe_text(str(warning))}", err=True)
 
 
 @click.command("watch")
 @click.option("--once", is_flag=True, help="Act until nothing is left to do now, then end.")
 @click.option("--agents", "agents", is_flag=True, help="Start agents as well, as agents.yaml says.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every move.")
+@root_option
 @log_option
 @click.pass_obj
-def watch_command(root: str | None, once: bool, agents: bool, verbose: bool, log_format: str) -> None:
+def watch_command(root: str | None, once: bool, agents: bool, verbose: bool, allow_root: bool, log_format: str) -> None:
     """Be the daemon of the tree: see, verify, release.
 
     Ends with 0 on SIGTERM or SIGINT, with 5 at once where another daemon holds the tree. SIGHUP reads the configuration
@@ -58,7 +65,7 @@ def watch_command(root: str | None, once: bool, agents: bool, verbose: bool, log
 
     set_up(log_format, verbose=verbose)
     tree = find(root)
-    with Service(tree, agents=10_000 if agents else None) as service:
+    with Service(tree, agents=10_000 if agents else None, allow_root=allow_root) as service:
         handle_signals(service)
         if once:
             service.once()
@@ -75,6 +82,7 @@ def watch_command(root: str | None, once: bool, agents: bool, verbose: bool, log
 @click.option("--agents", type=click.IntRange(1, 10_000), default=10_000, help="How many processes at once, at most.")
 @click.option("--timeout", metavar="DURATION", help="Give up after this long.")
 @click.option("--attach", is_flag=True, help="Where a daemon holds the tree: submit and wait for its work.")
+@root_option
 @json_option
 @log_option
 @click.pass_obj
@@ -86,6 +94,7 @@ def run_command(
     agents: int,
     timeout: str | None,
     attach: bool,
+    allow_root: bool,
     as_json: bool,
     log_format: str,
 ) -> int:
@@ -102,7 +111,7 @@ def run_command(
     from cagents_fs.daemon.logs import set_up
 
     set_up(log_format, verbose=False)
-    wish = Wish(plan, instruction, resume, agents, timeout, attach)
+    wish = Wish(plan, instruction, resume, agents, timeout, attach, allow_root)
     outcome = run_to_end(root, wish, quiet=as_json)
     if as_json:
         emit(outcome.to_json())

@@ -1,7 +1,6 @@
 """`status`, `ready`, `tasks`, `show`, `events`."""
 
 import difflib
-import json
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cagents_fs.cli.output import emit, find, json_option, say, table
+from cagents_fs.cli.output import emit, find, in_json, json_option, say, table
 
 if TYPE_CHECKING:
     from cagents_fs.core.index import Index, Work
@@ -30,7 +29,8 @@ def status_command(root: str | None, instruction: str | None, as_json: bool) -> 
       cagents-fs status --json
     """
     from cagents_fs.client.looking import look_around
-    from cagents_fs.report.status import at_work, instruction_status
+    from cagents_fs.client.machine import read_watching
+    from cagents_fs.report.status import at_work, instruction_status, watching_lines
     from cagents_fs.store.locks import holder, is_held
 
     tree = find(root)
@@ -38,11 +38,16 @@ def status_command(root: str | None, instruction: str | None, as_json: bool) -> 
     signs = look_around(tree, index)
     rows = [{**instruction_status(work), "at_work": at_work(work, signs)} for work in works]
     daemon = holder(tree) if is_held(tree) else None
+    watching = read_watching(tree) if daemon else None
     if as_json:
-        emit({"root": tree, "daemon": daemon, "instructions": rows})
+        emit({"root": tree, "daemon": daemon, "watching": watching, "instructions": rows})
     else:
         _show_status(tree, rows, daemon)
-    return 1 if any(row["quarantined"] or row["tasks"]["failed"] or row["tasks"]["blocked"] for row in rows) else 0
+        for line in watching_lines(watching):
+            say(line)
+    stuck = watching is not None and (watching.get("held") or watching.get("storage"))
+    needy = any(row["quarantined"] or row["tasks"]["failed"] or row["tasks"]["blocked"] for row in rows)
+    return 1 if stuck or needy else 0
 
 
 def _chosen(tree: str, instruction: str | None) -> "tuple[Index, list[Work]]":
@@ -266,7 +271,7 @@ def events_command(root: str | None, instruction: str | None, follow: bool, last
 
 def _show_event(line: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(line))
+        click.echo(in_json(line))
         return
     if line["event"] == "intend":
         return

@@ -57,21 +57,29 @@ def config_command(root: str | None, as_json: bool) -> int:
 
 
 @click.command("doctor")
+@click.option("--fix", is_flag=True, help="Mend what can be mended, and say what was.")
 @json_option
 @click.pass_obj
-def doctor_command(root: str | None, as_json: bool) -> int:
+def doctor_command(root: str | None, fix: bool, as_json: bool) -> int:
     """Look at the tree and the machine, and say what is wrong and what to do.
+
+    What the file system can do is tried out in the tree. Ends with 1 when something is wrong.
 
     \b
     Example:
-      cagents-fs doctor
+      cagents-fs doctor --fix
     """
     from cagents_fs.client.doctor import examine
 
-    found = examine(find(root))
+    found = examine(find(root), fix=fix)
+    bad = [finding for finding in found if not finding.ok]
     if as_json:
-        emit({"checks": [{"name": f.name, "ok": f.ok, "text": f.text} for f in found]})
-    else:
-        for finding in found:
-            say(f"{'ok  ' if finding.ok else 'BAD '} {finding.name}: {finding.text}")
-    return 0 if all(finding.ok for finding in found) else 1
+        emit({"checks": [finding.to_json() for finding in found]})
+        return 1 if bad else 0
+    rows = []
+    for one in found:
+        mark = "BAD" if not one.ok else "mended" if one.mended else "note" if one.note else "ok"
+        rows.append((mark, one.name, one.found, "; ".join(part for part in (one.means, one.advice) if part)))
+    table("", ("", "what", "found", "what it means, what to do"), rows, fold=("found", "what it means, what to do"))
+    say(f"{len(bad)} of {len(found)} are not well" if bad else f"all {len(found)} are well")
+    return 1 if bad else 0

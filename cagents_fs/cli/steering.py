@@ -102,13 +102,7 @@ def pause_command(root: str | None, name: str | None, reason: str | None, as_jso
       cagents-fs pause inst_20261122_001 --reason "the quota is used up"
       cagents-fs pause task_042
     """
-    from cagents_fs.client.steering import meant
-
-    tree = find(root)
-    instruction, task_id = meant(tree, name)
-    whole = f"{instruction}/{task_id}" if task_id else instruction
-    said = f"{whole} is paused; `cagents-fs resume {whole}` lets it go on"
-    return _ask(tree, "pause", instruction, task_id, as_json, said, reason=reason)
+    return _stop_or_go("pause", root, name, reason, as_json, "is paused; `cagents-fs resume {0}` lets it go on")
 
 
 @click.command("resume")
@@ -125,12 +119,17 @@ def resume_command(root: str | None, name: str | None, reason: str | None, as_js
     Example:
       cagents-fs resume inst_20261122_001
     """
+    return _stop_or_go("resume", root, name, reason, as_json, "goes on")
+
+
+def _stop_or_go(action: str, root: str | None, name: str | None, reason: str | None, as_json: bool, said: str) -> int:
+    """Ask it of an instruction or a task. `said`: what has become of it; {0} stands for its name."""
     from cagents_fs.client.steering import meant
 
     tree = find(root)
     instruction, task_id = meant(tree, name)
-    said = f"{f'{instruction}/{task_id}' if task_id else instruction} goes on"
-    return _ask(tree, "resume", instruction, task_id, as_json, said, reason=reason)
+    whole = f"{instruction}/{task_id}" if task_id else instruction
+    return _ask(tree, action, instruction, task_id, as_json, f"{whole} {said.format(whole)}", reason=reason)
 
 
 @click.command("reassign")

@@ -36,7 +36,7 @@ def claim_command(root: str | None, agent: str, task: str | None, as_json: bool)
     Example:
       cagents-fs claim backend-developer --json
     """
-    from cagents_fs.client.working import claim
+    from cagents_fs.client.claiming import claim
     from cagents_fs.runner.prompts import input_lines
 
     done = claim(find(root), agent, task)

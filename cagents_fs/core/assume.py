@@ -41,7 +41,7 @@ def assume(index: Index, action: Action, now: Now) -> bool:
             _checking(index, action)
         case Start():
             record = index.works[action.instruction].records[action.task_id]
-            record.running, record.running_attempt, record.exited = True, action.attempt, None
+            record.running, record.running_attempt = True, action.attempt
             index.running += 1
         case Stop():
             index.works[action.instruction].records[action.task_id].running = False

@@ -47,6 +47,7 @@ class History:
     breakers: dict[str, str] = field(default_factory=dict)  # agent -> closed, open, half_open, as it was told last
     outcomes: dict[str, Outcomes] = field(default_factory=dict)  # of agents
     alerts: dict[str, str] = field(default_factory=dict)  # what is the matter now: key -> why
+    claimed: dict[tuple[str | None, str], str] = field(default_factory=dict)  # file and checksum -> first accepted with
 
     def ledger(self, task_id: str) -> Ledger:
         """The ledger of a task; a new one for a task that the journal does not know."""
@@ -99,8 +100,8 @@ class History:
                 self._alert(line)
             case _ if task_id:
                 self._of_task(self.ledger(task_id), line)
-                if line["event"] == "accepted" and line.get("agent"):
-                    self._succeeded(self.ledger(task_id), line)
+                if line["event"] == "accepted":
+                    self._accepted(task_id, line)
 
     def _move(self, ledger: Ledger, line: Line) -> None:
         ledger.move(line)
@@ -110,6 +111,13 @@ class History:
             outcomes = self.outcomes.setdefault(line["agent"], Outcomes())
             outcomes.failed += 1
             outcomes.failures.append(wall_s_of(line))
+
+    def _accepted(self, task_id: str, line: Line) -> None:
+        ledger = self.ledger(task_id)
+        for artifact in ledger.artifacts:
+            self.claimed.setdefault((artifact.get("resolved"), str(artifact.get("checksum")).lower()), task_id)
+        if line.get("agent"):
+            self._succeeded(ledger, line)
 
     def _succeeded(self, ledger: Ledger, line: Line) -> None:
         outcomes = self.outcomes.setdefault(line["agent"], Outcomes())
@@ -164,7 +172,7 @@ class History:
             case "dependency_waived":
                 ledger.waived |= frozenset(line["on"])
             case "alert":
-                ledger.alerted = True
+                ledger.alerted, ledger.missing = True, line.get("alert") == "task_missing"
             case "stalled" | "revived":
                 ledger.stalled = line["event"] == "stalled"
             case "checked_before":

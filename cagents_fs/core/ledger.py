@@ -38,6 +38,7 @@ class Ledger:
     skipped: bool = False
     stalled: bool = False
     alerted: bool = False  # that nobody claims it
+    missing: bool = False  # that its file is nowhere
     reason: str = ""  # of the last move
     queued_seq: int = 0  # of the line that brought it into the queues
     queued_wall_s: float = 0.0  # when that was
@@ -64,7 +65,8 @@ class Ledger:
         self.reason = line.get("reason") or ""
         self.moved_seq = line.get("seq", self.moved_seq)
         self.retries = line.get("retries", self.retries)
-        self.skipped, self.stalled, self.alerted = bool(line.get("skip", False)), False, False
+        self.skipped = bool(line.get("skip", False))
+        self.stalled = self.alerted = self.missing = False
         self.blocked_by, self.escalation = tuple(line.get("blocked_by", ())), line.get("escalation")
         self.laid, self.refused = line.get("laid"), line.get("void") or self.refused
         state = state_of(target)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from cagents_fs.core.ledger import Ledger
 from cagents_fs.core.ordering import RANK
 from cagents_fs.model.files import Heartbeat, Task
-from cagents_fs.model.observations import ChecksDone, ManifestSeen, ProcessEnded
+from cagents_fs.model.observations import ChecksDone, ManifestSeen
 from cagents_fs.model.states import QUEUED, State, state_of
 
 
@@ -24,6 +24,7 @@ class Record:
     urgency: int = -1  # its rank, or that of the most urgent task that waits for it
     lane: int = 0  # which of its entries in the lanes counts; 0: none
     manifest: ManifestSeen | None = None
+    looked_s: float = 0.0  # when the manifest and what it names were last seen to be as we know them
     manifest_gone: bool = False  # a full look found none
     manifest_coming: bool = False  # there is one that has to settle, or to be measured
     checking: str | None = None  # the manifest (or `before`) whose checks run now
@@ -37,7 +38,6 @@ class Record:
     claim_seen: bool = False  # the claim happened in this daemon's life
     running: bool = False  # the runner's process is there
     running_attempt: int = 0
-    exited: ProcessEnded | None = None
     satisfied: bool = False
 
     def __post_init__(self) -> None:

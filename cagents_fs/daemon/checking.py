@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from cagents_fs.daemon.measuring import Measuring
 from cagents_fs.jobs import Job, carry_out
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.observations import ChecksDone
@@ -20,33 +21,20 @@ class Checking:
         self._wake = wake
         self._cancel: dict[tuple[str, str], threading.Event] = {}
         self._done: deque[tuple[Job, ChecksDone]] = deque()
-        self._others: deque[Callable[[], None]] = deque()
-        self.pending = 0
+        self.measuring = Measuring(wake)
+        self._running = 0
+
+    @property
+    def pending(self) -> int:
+        """How much is under way, or was not taken yet."""
+        return self._running + self.measuring.pending
 
     def submit(self, job: Job) -> None:
         """Run a job; a job of the same task that still runs is ended, and its answer dropped."""
         self.cancel(job.instruction, job.task_id)
         cancelled = self._cancel[job.instruction, job.task_id] = threading.Event()
-        self.pending += 1
+        self._running += 1
         self._pool.submit(self._run, job, cancelled)
-
-    def measure(self, work: Callable[[], Callable[[], None]]) -> None:
-        """Do something that takes long in a thread; what it returns is called in the loop."""
-        self.pending += 1
-
-        def run() -> None:
-            try:
-                result = work()
-            except Exception as error:
-                trouble = error
-
-                def result() -> None:
-                    raise trouble
-
-            self._others.append(result)
-            self._wake()
-
-        self._pool.submit(run)
 
     def cancel(self, instruction: str, task_id: str) -> None:
         """End the checks of a task."""
@@ -54,20 +42,19 @@ class Checking:
         if event is not None:
             event.set()
 
-    def take(self) -> tuple[list[tuple[Job, ChecksDone]], list[Callable[[], None]]]:
-        """What is done since the last call."""
-        done, others = list[tuple[Job, ChecksDone]](), list[Callable[[], None]]()
+    def take(self) -> list[tuple[Job, ChecksDone]]:
+        """Which checks have ended since the last call."""
+        done = list[tuple[Job, ChecksDone]]()
         while self._done:
             done.append(self._done.popleft())
-        while self._others:
-            others.append(self._others.popleft())
-        self.pending -= len(done) + len(others)
-        return done, others
+        self._running -= len(done)
+        return done
 
     def close(self) -> None:
-        """End all checks."""
+        """End all checks and measurements."""
         for event in self._cancel.values():
             event.set()
+        self.measuring.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, job: Job, cancelled: threading.Event) -> None:

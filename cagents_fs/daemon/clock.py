@@ -7,7 +7,7 @@ import time
 
 from cagents_fs.model.observations import Now
 
-SLACK_S = 10.0  # how much later than planned a turn may come before the rest does not count
+SLACK_S = 2.0  # how much later than planned a turn may come before the rest does not count
 
 
 class ObservedClock:

@@ -19,7 +19,7 @@ from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import COUNTED_AS, FINAL, State, folder_of, state_of
 from cagents_fs.store import informing
 from cagents_fs.store.changes import LostRace, Renames
-from cagents_fs.store.disk import put
+from cagents_fs.store.disk import no_links, put
 from cagents_fs.store.dump import dump
 
 log = logging.getLogger("cagents_fs")
@@ -143,6 +143,7 @@ class Derived:
         folder = os.path.join(self._root, instruction, State.AGENTS.value, agent)
         if work is None or not os.path.isdir(folder):
             return
+        no_links(folder)
         records = [work.records[task_id] for task_id in work.at_agent.get(agent, ())]
         policy = self._policy()
         index.urgencies(policy)

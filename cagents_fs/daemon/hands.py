@@ -1,37 +1,34 @@
 """The runner's part of a turn: start what was claimed, hand in for those that wrote nothing, end what has no task."""
 
-import hashlib
 import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cagents_fs import handing_in
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.core.inputs import inputs
 from cagents_fs.daemon.beats import Beats
+from cagents_fs.daemon.on_behalf import OnBehalf
 from cagents_fs.daemon.work_eyes import WorkEyes
 from cagents_fs.jobs import list_inputs
-from cagents_fs.model.actions import KeepCopy, Start, Stop
+from cagents_fs.model.actions import Start, Stop
 from cagents_fs.model.faults import Fault
-from cagents_fs.model.layout import AGENT_LOG, MANIFEST, VERIFICATION
+from cagents_fs.model.layout import MANIFEST, VERIFICATION
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import AgentType, Policy
 from cagents_fs.model.states import State
 from cagents_fs.rules.limits import type_of
 from cagents_fs.rules.pleas import asks_for_help, decisions
-from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive, log_tail
+from cagents_fs.runner.processes import Ended, Launch, Processes, end_orphan, is_alive
 from cagents_fs.runner.prompts import Surroundings, command_line, environment, mark, prompt_text, variables
-from cagents_fs.store import informing
 from cagents_fs.store.commit import Committer
 from cagents_fs.store.disk import put, put_link_aside
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 log = logging.getLogger("cagents_fs")
-BY_RUNNER = b"written_by: runner"
 
 
 class Hands:
@@ -43,6 +40,7 @@ class Hands:
         """Nothing is started yet."""
         self.index, self.committer, self.processes, self.eyes, self.policy = index, committer, processes, eyes, policy
         self.beats = Beats(index, committer.root, policy)
+        self.on_behalf = OnBehalf(index, committer.root, eyes, policy)
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -74,7 +72,7 @@ class Hands:
             self.index.running -= 1
             missing = isinstance(error, FileNotFoundError)
             text = f"cannot start {kind.name}: {error.strerror or error}: {error.filename}"
-            self._hand_in_failure(work, record, text, "agent_not_found" if missing else "cannot_start", now)
+            self.on_behalf.hand_in_failure(work, record, text, "agent_not_found" if missing else "cannot_start", now)
             return None
         self.eyes.entered(work, record, now)
         self.beats.write(work, record, action.agent, now)
@@ -148,12 +146,14 @@ class Hands:
         self.index.running = 0
         for work in self.index.works.values():
             for task_id, record in work.records.items():
-                record.running = self.processes.runs((work.id, task_id))
+                key = (work.id, task_id)
+                record.running = self.processes.runs(key) or self.on_behalf.is_composing(key)
                 self.index.running += record.running
 
     def stop(self, action: Stop) -> None:
         """End the process of a task that is elsewhere now."""
         self.processes.stop((action.instruction, action.task_id))
+        self.on_behalf.stop((action.instruction, action.task_id))
 
     def reap(self, now: Now) -> None:
         """Take note of what has ended, and hand in for those that did not. Raises OSError."""
@@ -167,8 +167,7 @@ class Hands:
         if work is None or record is None:
             return
         if not ended.stopped:
-            record.running = False
-            self.index.running -= 1
+            self.on_behalf.is_free(record)
         how = f"ended with {ended.exit_code}" if ended.exit_code >= 0 else f"was ended by signal {-ended.exit_code}"
         line = {
             "time": iso(now.wall_s),
@@ -186,63 +185,7 @@ class Hands:
         work.touched[task_id] = None
         held = record.settled and record.state is State.IN_PROGRESS and record.ledger.attempt == ended.attempt
         if held and not ended.stopped and not asks_for_help(work, record):
-            self._hand_in(work, record, ended, now)
-
-    def _hand_in(self, work: Work, record: Record, ended: Ended, now: Now) -> None:
-        """A manifest of this attempt wins; else one is written over what there is, or over the failure."""
-        roots = self.eyes.roots(work, record)
-        if self._has_own(work, record, roots.output_dir):
-            self.eyes.output(work, record.task.task_id, now)
-        elif ended.exit_code == 0:
-            fields = {"status": "completed", "artifacts": handing_in.found_artifacts(roots, record.task.files)}
-            self._write(work, record, fields, now)
-        else:
-            tail = log_tail(os.path.join(roots.output_dir, AGENT_LOG)) or "(nothing)"
-            how = f"exit code {ended.exit_code}" if ended.exit_code >= 0 else f"signal {-ended.exit_code}"
-            self._hand_in_failure(
-                work, record, f"the process ended with {how}; its log ends:\n{tail}", "exit_status", now
-            )
-
-    def _has_own(self, work: Work, record: Record, output: str) -> bool:
-        """Whether the agent itself has handed in; our own claim that was rejected is replaced by the next one."""
-        try:
-            data = read_bounded(os.path.join(output, MANIFEST), self.policy().max_file_bytes).data
-        except FileNotFoundError:
-            return False
-        except (OSError, NotRegular, TooLarge):
-            return True  # it is answered
-        judged = record.ledger.judged
-        if judged is not None and judged[0] == hashlib.sha256(data).hexdigest() and BY_RUNNER in data:
-            return False
-        self.eyes.manifest(work, record, now=Now(s=record.sign_s, wall_s=0.0))
-        seen = record.manifest  # None: it is there and has to settle; it is judged then
-        return not (seen is not None and seen.manifest is not None and seen.manifest.status == "partial")
-
-    def _keep(self, work: Work, record: Record, now: Now) -> None:
-        """What the agent itself wrote is not lost where our manifest takes its place."""
-        seen = record.manifest
-        if seen is not None and BY_RUNNER.decode() not in seen.text:
-            text = "the process ended without handing in anew; the runner's manifest took the place of this one"
-            copy = KeepCopy(instruction=work.id, path=seen.path, faults=(Fault("replaced", text, seen.path),))
-            informing.write(self.committer.root, copy, now)
-
-    def _hand_in_failure(self, work: Work, record: Record, text: str, error_type: str, now: Now) -> None:
-        fields = {"status": "failed", "artifacts": [], "error_type": error_type, "subagent_notes": text}
-        self._write(work, record, fields, now)
-
-    def _write(self, work: Work, record: Record, fields: dict[str, Any], now: Now) -> None:
-        head = {
-            "task_id": record.task.task_id,
-            "subagent": record.ledger.holder,
-            "attempt": record.ledger.attempt,
-            "completion_timestamp": iso(now.wall_s),
-            "written_by": "runner",
-        }
-        self._keep(work, record, now)
-        put_link_aside(self.eyes.roots(work, record).output_dir)
-        path = handing_in.write(self.eyes.roots(work, record).output_dir, {**head, **fields})
-        self.eyes.settling.was_renamed(path)
-        self.eyes.output(work, record.task.task_id, now)
+            self.on_behalf.hand_in(work, record, ended, now)
 
     def end_orphans(self, work: Work, now: Now) -> None:
         """End what a killed runner left behind, unless it has handed in. Raises OSError."""

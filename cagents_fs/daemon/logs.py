@@ -22,7 +22,7 @@ class _Lines(logging.Formatter):
         facts = {name: value for name in FACTS if (value := getattr(record, name, None)) is not None}
         if self._as_json:
             fields = {"time": iso(record.created), "level": record.levelname.lower(), "message": message, **facts}
-            return json.dumps(fields)
+            return json.dumps(fields).replace("\x7f", "\\u007f")
         about = f" [{facts['instruction']}]" if "instruction" in facts else ""
         return f"{iso(record.created)} {record.levelname.lower()}{about} {message}"
 

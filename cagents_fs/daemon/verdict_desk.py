@@ -8,19 +8,19 @@ from cagents_fs.daemon.checking import Checking
 from cagents_fs.daemon.work_eyes import WorkEyes
 from cagents_fs.jobs import check_job
 from cagents_fs.model.actions import Action, Note, RunChecks
-from cagents_fs.model.observations import ChecksDone, ManifestSeen, Now
+from cagents_fs.model.observations import ChecksDone, Now
 from cagents_fs.model.policy import Policy
 
 
 class VerdictDesk:
-    """Sends checks and long measurements to the threads, and takes their answers."""
+    """Sends checks to the threads, and takes the answers of these and of long measurements."""
 
     def __init__(
         self, root: str, index: Index, eyes: WorkEyes, checking: Checking, policy: Callable[[], Policy]
     ) -> None:
         """Nothing is under way."""
         self.root, self.index, self.eyes, self.checking, self.policy = root, index, eyes, checking, policy
-        eyes.big = self._measure
+        eyes.measuring = checking.measuring
 
     def send(self, action: RunChecks) -> None:
         """Run the checks of a task, or of the whole. Raises OSError where the tree is gone."""
@@ -42,10 +42,9 @@ class VerdictDesk:
 
     def take(self, now: Now) -> Iterator[Action]:
         """What is done since the last turn."""
-        done, measured = self.checking.take()
-        for answer in measured:
-            answer()
-        for job, result in done:
+        for answer in self.checking.measuring.take():
+            answer(now)
+        for job, result in self.checking.take():
             work = self.index.works.get(job.instruction)
             if work is None or result.key == "cancelled":
                 continue
@@ -61,21 +60,6 @@ class VerdictDesk:
                 else:
                     record.checks = result
                     self.eyes.again(work, record, now)
-
-    def _measure(self, instruction: str, task_id: str, measure: Callable[[], ManifestSeen | None], now: Now) -> None:
-        """Hash what is big in a thread; it is judged when that is done."""
-
-        def run() -> Callable[[], None]:
-            seen = measure()
-
-            def answer() -> None:
-                work = self.index.works.get(instruction)
-                if work is not None and task_id in work.records:
-                    self.eyes.measured(work, work.records[task_id], seen, now)
-
-            return answer
-
-        self.checking.measure(run)
 
 
 def _checked_before(work: Work, record: Record, result: ChecksDone) -> Note:

@@ -1,30 +1,39 @@
 """What do agents write while they work? Heartbeats, output, manifests and the artifacts they point to."""
 
 import errno
+import logging
 import os
-import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.beat_eyes import alive
+from cagents_fs.daemon.measuring import Measuring
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.daemon.watch import Watcher
-from cagents_fs.evidence import gather, stamp
+from cagents_fs.errors import StorageError
+from cagents_fs.evidence import gathering, stamp
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.layout import AGENT_LOG, MANIFEST, is_agents_own
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import NOT_STARTED, State
 from cagents_fs.plans import workspace_of
-from cagents_fs.store.evidence import Roots, fingerprint
+from cagents_fs.store.evidence import Budget, Roots, Steps
+from cagents_fs.store.fingerprint import fingerprint
 from cagents_fs.store.reading import NotRegular, Signature, TooLarge, read_bounded
 
+log = logging.getLogger("cagents_fs")
+T = TypeVar("T")
 MEASURING = "measuring"
-_SIZES = re.compile(rb"size_bytes[\"']?\s*:\s*(\d{1,18})")
 MANY_WATCHES = 10_000
 YOUNGEST_S = 10.0  # an artifact that never comes to rest is judged as it is after this long
-BIG_BYTES = 4 << 20  # evidence that claims more than this is measured off the turn
+INLINE_BYTES = 8 << 20  # so much is read for evidence in a turn, some 20 ms; the rest off the turn
+UNREADABLE_S = 5.0  # until what the disk did not give is asked for again
+DEAR_S = 0.01  # looking at what a manifest names is dear when it takes this long,
+SELDOM = 200  # and is then done again after so many times that long
 LOOKED_AT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY, State.BLOCKED})
 
 
@@ -34,17 +43,21 @@ class _Known:
 
     signature: Signature
     stamp: str
+    again_s: float = 0.0  # when, in observed seconds, its stamp may be compared again
 
 
 class WorkEyes:
     """Reads what belongs to tasks in work."""
 
-    def __init__(self, root: str, settling: Settling, watcher: Watcher, policy: Callable[[], Policy]) -> None:
+    def __init__(
+        self, root: str, index: Index, settling: Settling, watcher: Watcher, policy: Callable[[], Policy]
+    ) -> None:
         """Nothing is read yet."""
-        self.root, self.settling, self.watcher, self.policy = root, settling, watcher, policy
+        self.root, self.index, self.settling, self.watcher, self.policy = root, index, settling, watcher, policy
         self.wake_s: float | None = None  # when something that has to settle should be looked at again
         self.unsettled: set[tuple[str, str]] = set()  # manifests to look at again
-        self.big: Callable[[str, str, Callable[[], ManifestSeen | None], Now], None] | None = None
+        self.measuring: Measuring | None = None  # who reads off the turn
+        self._inline = (0.0, 0)  # of the turn at this time, so many bytes were read
         self._manifests: dict[tuple[str, str], _Known] = {}
         self._young: dict[tuple[str, str], float] = {}  # since when evidence has been too young to judge
         self._prints: dict[tuple[str, str], str] = {}
@@ -120,17 +133,15 @@ class WorkEyes:
             self._manifest(work, record, path, signature, now)
             return
         self._manifests.pop(key, None)
+        if self.measuring is not None:
+            self.measuring.cancel(key)
         record.manifest, record.manifest_gone, record.manifest_coming = None, True, False
         work.touched[record.task.task_id] = None
 
     def _manifest(self, work: Work, record: Record, path: str, signature: Signature, now: Now) -> None:
         key = (work.id, record.task.task_id)
         known, seen = self._manifests.get(key), record.manifest
-        if (
-            known
-            and known.signature == signature
-            and (known.stamp == MEASURING or (seen is not None and known.stamp == self._stamp(work, seen)))
-        ):
+        if known and known.signature == signature and self._is_as_it_was(work, known, seen, now):
             return
         relative = os.path.relpath(path, os.path.join(self.root, work.id))
         faults: tuple[Fault, ...] = ()
@@ -153,35 +164,92 @@ class WorkEyes:
         patient = now.s - self._young.setdefault(key, now.s) < max(YOUNGEST_S, 5 * self.policy().settle_s)
         settle_s, wall_s = self.policy().settle_s if patient else 0.0, now.wall_s
 
-        def measure() -> ManifestSeen | None:
-            return gather(record.task.task_id, relative, data, faults, roots, wall_s, settle_s)
+        budget = Budget.of(self.policy().max_artifact_bytes, self.policy().hash_timeout_s)
+        task_id = record.task.task_id
+        steps = gathering(task_id, relative, data, faults, roots, wall_s, settle_s, budget)
 
-        if self.big is not None and _claimed_bytes(data) > BIG_BYTES:
-            self._manifests[key] = _Known(signature, MEASURING)
-            record.manifest, record.manifest_coming = None, True
-            self.big(work.id, record.task.task_id, measure, now)
+        def done(seen: ManifestSeen | None, later: Now) -> None:
+            now_work = self.index.works.get(work.id)
+            if now_work is not None and task_id in now_work.records:
+                self.gathered(now_work, now_work.records[task_id], signature, seen, later)
+
+        self._manifests[key] = _Known(signature, MEASURING)
+        record.manifest, record.manifest_gone, record.manifest_coming = None, False, True
+        self.here_or_off_turn(key, steps, done, lambda error, later: self._put_off(work.id, task_id, error, later), now)
+
+    def here_or_off_turn(
+        self,
+        key: tuple[str, ...],
+        steps: Steps[T],
+        done: Callable[[T, Now], None],
+        failed: Callable[[Exception, Now], None],
+        now: Now,
+    ) -> None:
+        """Go through steps that read, in this turn as far as it has room for them, else off it.
+
+        Of what is under way with this key no answer is wanted any more.
+        """
+        if self.measuring is not None:
+            self.measuring.cancel(key)
+        at_s, spent = self._inline
+        spent = spent if at_s >= now.s else 0
+        try:
+            while True:
+                announced = next(steps)
+                if self.measuring is not None and spent + announced > INLINE_BYTES:
+                    self.measuring.submit(key, steps, done, failed, announced)
+                    return
+                spent += announced
+                self._inline = (now.s, spent)
+        except StopIteration as end:
+            found = end.value
+        except Exception as error:
+            failed(error, now)
             return
-        self.gathered(work, record, signature, measure(), now)
+        done(found, now)
+
+    def _put_off(self, instruction: str, task_id: str, error: Exception, now: Now) -> None:
+        """The disk does not give the bytes of an artifact: that holds up this task, and nothing else."""
+        key = (instruction, task_id)
+        self._manifests.pop(key, None)
+        if not isinstance(error, StorageError):
+            raise error
+        work = self.index.works.get(instruction)
+        if work is not None and task_id in work.records:
+            log.error("%s: %s", task_id, error.message, extra={"event": "storage", "instruction": instruction})
+            self._wait(work.records[task_id], key, now.s + UNREADABLE_S)
+
+    def _is_as_it_was(self, work: Work, known: _Known, seen: ManifestSeen | None, now: Now) -> bool:
+        """Whether nothing that a manifest names has changed. What takes long to look at is not looked at each time."""
+        if known.stamp == MEASURING or seen is None:
+            return known.stamp == MEASURING
+        if now.s < known.again_s:
+            return True
+        begun_s = time.monotonic()
+        try:
+            same = known.stamp == stamp(seen, self.roots(work, work.records[seen.task_id]))
+        except StorageError:
+            same = True  # as far as we know; it is asked again at the next look
+        cost_s = time.monotonic() - begun_s
+        if same:
+            work.records[seen.task_id].looked_s = now.s
+        known.again_s = now.s + SELDOM * cost_s if cost_s > DEAR_S else now.s
+        return same
 
     def gathered(self, work: Work, record: Record, signature: Signature, seen: ManifestSeen | None, now: Now) -> None:
         """The evidence of a manifest was measured; None: some of it is too young to be judged."""
         key = (work.id, record.task.task_id)
+        self._manifests.pop(key, None)
         record.manifest_coming = False
         if seen is None:
             self._wait(record, key, now.s + self.policy().settle_s)
             return
         self._young.pop(key, None)
-        self._manifests[key] = _Known(signature, self._stamp(work, seen))
-        record.manifest, record.manifest_gone = seen, False
+        self._manifests[key] = _Known(signature, seen.stamp)
+        record.manifest, record.manifest_gone, record.looked_s = seen, False, now.s
         work.touched[record.task.task_id] = None
         if seen.manifest is not None and seen.manifest.status == "partial":
             alive(work, record, now)
-
-    def measured(self, work: Work, record: Record, seen: ManifestSeen | None, now: Now) -> None:
-        """Big evidence was measured in a thread."""
-        known = self._manifests.pop((work.id, record.task.task_id), None)
-        if known is not None:
-            self.gathered(work, record, known.signature, seen, now)
 
     def again(self, work: Work, record: Record, now: Now) -> None:
         """Measure the evidence once more, whatever stat says: its checks have just run."""
@@ -191,7 +259,9 @@ class WorkEyes:
 
     def _wait(self, record: Record, key: tuple[str, str], at_s: float) -> None:
         """Something has changed and is not settled: what was seen before counts no more, and nothing is judged yet."""
-        record.manifest, record.manifest_coming = None, True
+        if self.measuring is not None:
+            self.measuring.cancel(key)
+        record.manifest, record.manifest_gone, record.manifest_coming = None, False, True
         self.unsettled.add(key)
         self.wake_s = at_s if self.wake_s is None else min(self.wake_s, at_s)
 
@@ -202,8 +272,16 @@ class WorkEyes:
             work = index.works.get(instruction)
             if work is not None and task_id in work.records:
                 self.manifest(work, work.records[task_id], now)
+                work.touched[task_id] = None
             else:
                 self.unsettled.discard((instruction, task_id))
+
+    def look_soon(self, key: tuple[str, str], now: Now) -> None:
+        """Compare a manifest and what it names at the beginning of the next turn: it is about to be judged."""
+        if key in self._manifests:
+            self._manifests[key].again_s = 0.0
+        self.unsettled.add(key)
+        self.wake_s = now.s
 
     def roots(self, work: Work, record: Record) -> Roots:
         """Where the artifacts of a task may lie."""
@@ -211,11 +289,3 @@ class WorkEyes:
         own = plain if os.path.isdir(plain) and not os.path.isdir(partial) else partial
         workspace = workspace_of(self.root, work.instruction.workspace)
         return Roots(os.path.join(self.root, work.id, "outputs"), own, workspace)
-
-    def _stamp(self, work: Work, seen: ManifestSeen) -> str:
-        return stamp(seen, self.roots(work, work.records[seen.task_id]))
-
-
-def _claimed_bytes(data: bytes) -> int:
-    """About how much there is to hash, without parsing: the sum of what stands behind `size_bytes:`."""
-    return sum(int(digits) for digits in _SIZES.findall(data))

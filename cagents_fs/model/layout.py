@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from cagents_fs.model.ids import id_fault, is_candidate, stem_of
 from cagents_fs.model.states import FOLDERED, State, place_of
 
-SYSTEM = "_system"
 CONFIG = "_system/config"
 INBOX = "_communication/inbox"
 CAPACITY = "_system/capacity/agents"
@@ -36,6 +35,8 @@ TREE_FOLDERS = (
     "_knowledge/calibration",
     "_archive",
 )
+PRIVATE_FOLDERS = ("_system/daemon", "_system/daemon/locks")  # nobody but the daemon's user has to look in there
+
 INSTRUCTION_FOLDERS = (
     *(state.value for state in State),
     "workflow/tasks",

@@ -29,6 +29,8 @@ class ManifestSeen:
     unresolved: frozenset[str] = frozenset()  # evidence texts that are paths to nowhere
     text: str = ""  # the manifest as the journal keeps it
     resolved: Mapping[str, str] = field(default_factory=dict)  # artifact path -> where it lies, without links
+    stamp: str = ""  # what stat said of all that is named: while it is the same, nothing has to be read again
+    remarks: tuple[str, ...] = ()  # what is no fault, and somebody should know
 
     @property
     def key(self) -> str:
@@ -59,12 +61,3 @@ class Process:
     def to_json(self) -> Mapping[str, int | float | str]:
         """The three keys as they stand in the journal."""
         return {"pid": self.pid, "start_time": self.started, "boot_id": self.boot_id}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessEnded:
-    """A process of the runner is gone."""
-
-    task_id: str
-    attempt: int
-    exit_code: int  # negative: killed by that signal

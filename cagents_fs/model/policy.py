@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MODES = ("sequential", "pipeline", "swarm", "mesh")
 BALANCES = ("least_loaded", "shortest_queue", "fastest_completion", "skill_match")
 
 
@@ -98,6 +97,8 @@ class Policy:
     check_timeout_s: float = 600.0
     durability: str = "power_loss"  # power_loss | process
     max_file_bytes: int = 1048576
+    max_artifact_bytes: int = 16 << 30  # of all artifacts of one manifest together
+    hash_timeout_s: float = 300.0  # for reading them, once
     watch: str = "auto"  # auto | events | poll
     dashboard_interval_s: float = 30.0
     notify: bool = False

@@ -9,6 +9,7 @@ _HIDDEN = (
     "\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f"
 )
+HIDDEN = re.compile(f"(?!\t)[{_HIDDEN}]")  # what no line of text has to have, and hides something
 _UNSAFE = re.compile(f"[\n{_HIDDEN}]")
 _UNSAFE_LINES = re.compile(f"[{_HIDDEN}]")
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -32,3 +33,21 @@ def safe_text(text: str, limit: int = 2000, *, multiline: bool = False) -> str:
     """
     shown = (_UNSAFE_LINES if multiline else _UNSAFE).sub(_visible, text[: limit + 1])
     return shown if len(shown) <= limit else shown[: max(limit - 1, 0)] + "…"
+
+
+def found(value: object) -> str:
+    """What stands somewhere, as a message names it: text in quotes, numbers as they were written, else the kind."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"'{safe_text(value, 60)}'"
+        case int() | float():
+            return safe_text(str(getattr(value, "text", value)), 60)
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return type(value).__name__

@@ -175,6 +175,10 @@ def _log(path: str) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "the log of an agent has to be a regular file", path)
+    if os.fstat(descriptor).st_nlink > 1:  # its bytes have another name somewhere: nothing is written through to that
+        os.close(descriptor)
+        os.unlink(path)
+        descriptor = os.open(path, flags | os.O_EXCL, 0o644)
     return os.fdopen(descriptor, "ab")
 
 

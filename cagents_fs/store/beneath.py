@@ -1,8 +1,9 @@
 """Inside the roots: where a path leads, and a descriptor for the file that lies there.
 
 An agent writes paths, and nothing it writes may make us read outside the roots or wait at a FIFO (PROTOCOL.md, section
-6). So a path is resolved first, by `find`; then `open_beneath` goes down from the root name by name, where a link can
-only have been swapped in since, and opens nothing but a regular file.
+6). So a path is resolved first, by `find`, to one without links. Then `open_beneath` goes that way once more, from
+descriptor to descriptor: a link that it meets can only have been swapped in since, and is never followed. It opens
+nothing but a regular file, and what is read is read from that descriptor.
 """
 
 import errno
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from cagents_fs.errors import StorageError
 from cagents_fs.model.faults import Fault
+from cagents_fs.store.descent import open_folder
 
 LONGEST_PATH_BYTES = 4096  # PATH_MAX: the kernel opens nothing by a longer name
 SHOWN_CHARACTERS = 200  # of a path in a message
@@ -22,8 +24,8 @@ SHOWN_CHARACTERS = 200  # of a path in a message
 _PLAINLY_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ELOOP})
 _NO_BYTES = frozenset({errno.ENXIO, errno.ENODEV, errno.EISDIR})
+_LINK_MET = frozenset({errno.ELOOP, errno.EXDEV})
 
-_SEARCH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -84,14 +86,12 @@ def open_beneath(root: str, relative_parts: Sequence[str]) -> int | Fault:
     above: int | None = None
     name = root
     try:
-        for below in relative_parts:
-            folder = os.open(name, _SEARCH, dir_fd=above)
-            if above is not None:
-                os.close(above)
-            above, name = folder, below
+        if relative_parts:
+            *folders, name = relative_parts
+            above = open_folder(root, folders)
         return _open_regular(path, name, above)
     except OSError as error:
-        return _refusal(error, path, name, above)
+        return _refusal(error, path)
     finally:
         if above is not None:
             os.close(above)
@@ -112,19 +112,16 @@ def _open_regular(path: str, name: str, above: int | None) -> int | Fault:
     return _not_a_file(path, kind)
 
 
-def _refusal(error: OSError, path: str, name: str, above: int | None) -> Fault:
+def _refusal(error: OSError, path: str) -> Fault:
     """The fault behind an error of `open`; raises StorageError when it is none of the artifact's."""
     if error.errno == errno.EAGAIN:  # somebody holds a lease for writing
         return fault("changed_while_read", path, "is being written; let its writer end")
+    if error.errno in _LINK_MET:
+        return _swapped(path)
     if error.errno in _NO_BYTES:
         return _not_a_file(path, 0)
     if error.errno not in _PLAINLY_ABSENT | _REFUSED:
         raise storage_error(error, path) from error
-    try:
-        if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
-            return _swapped(path)
-    except OSError:
-        pass  # gone, or out of reach: the first error says why
     if error.errno in _REFUSED:
         return missing(path, f"cannot be read ({error.strerror}); let the daemon's user read it")
     return missing(path, "was there and is gone")
@@ -146,12 +143,20 @@ class _Look:
 
 
 def _real_roots(roots: Roots) -> tuple[_Root, _Root, _Root]:
-    outputs, output_dir, workspace = (_follow(root).leads_to or os.path.realpath(root) for root in roots)
-    # An agent owns its output directory, and may have made it a link. Out of outputs and workspace it is no root.
-    strays = _inside(roots.output_dir, roots.outputs) and not any(
-        _inside(output_dir, home) for home in (outputs, workspace)
-    )
-    return _Root(outputs), _Root(output_dir, trusted=not strays), _Root(workspace)
+    outputs, output_dir, workspace = (_follow(root).leads_to or _resolved(root) for root in roots)
+    # An agent owns its output directory, and may have made it a link. Out of outputs and workspace it is no root. Nor
+    # is `outputs` one, nor what lies in it, when somebody made a link of it or of the instruction's folder.
+    in_place = outputs == _unlinked(roots.outputs)
+    homes = (outputs, workspace) if in_place else (workspace,)
+    strays = _inside(roots.output_dir, roots.outputs) and not any(_inside(output_dir, home) for home in homes)
+    return _Root(outputs, trusted=in_place), _Root(output_dir, trusted=not strays), _Root(workspace)
+
+
+def _unlinked(outputs: str) -> str:
+    """Where `{tree}/{instruction}/outputs` has to be: its last two names may be no links, the tree may lie anywhere."""
+    folder, name = os.path.split(outputs)
+    tree, instruction = os.path.split(folder)
+    return os.path.join(_resolved(tree), instruction, name)
 
 
 def _follow(path: str) -> _Look:
@@ -165,7 +170,7 @@ def _follow(path: str) -> _Look:
     try:
         return _Look(path, os.readlink(f"/proc/self/fd/{descriptor}"))
     except OSError:  # no /proc here
-        return _Look(path, os.path.realpath(path))
+        return _Look(path, _resolved(path))
     finally:
         os.close(descriptor)
 
@@ -177,7 +182,7 @@ def _nowhere(path: str, looked: Sequence[tuple[_Root, _Look]]) -> Fault:
     for root, look in looked:
         leads_to = look.leads_to or _would_lead(look)
         if leads_to is None:
-            hindrance = hindrance or "leads through links that go round in circles, or too many; name the file itself"
+            hindrance = hindrance or "leads through links that go round in circles, or change; name the file itself"
         elif not (root.trusted and _inside(leads_to, root.path)):
             strays.append(leads_to)
         elif look.error is not None and look.error.errno in _REFUSED:
@@ -191,13 +196,21 @@ def _nowhere(path: str, looked: Sequence[tuple[_Root, _Look]]) -> Fault:
 
 
 def _would_lead(look: _Look) -> str | None:
-    """Where a path that is not there would lie, name by name; None where links go round in circles."""
+    """Where a path that is not there would lie, name by name; None where its links cannot be followed to an end."""
     if look.error is not None and look.error.errno == errno.ELOOP:
         return None
     try:
         return os.path.realpath(look.path)
-    except RecursionError:  # one level of the interpreter's stack a link
+    except (RecursionError, OSError):  # one level of the interpreter's stack a link; a link that is swapped meanwhile
         return None
+
+
+def _resolved(path: str) -> str:
+    """Without links, whether it is there or not; as it is, where somebody swaps them while we look."""
+    try:
+        return os.path.realpath(path)
+    except (RecursionError, OSError):
+        return os.path.abspath(path)
 
 
 def _inside(path: str, root: str) -> bool:

@@ -23,7 +23,7 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from cagents_fs.model.text import safe_text
+from cagents_fs.model.text import HIDDEN, safe_text
 from cagents_fs.store.scalars import YamlFloat, YamlInt, is_misread
 from cagents_fs.store.source import prepare
 from cagents_fs.store.survey import LOADER, UNUSABLE
@@ -53,7 +53,7 @@ class _Dumper(_DUMPER):  # type: ignore[misc]
 def _text(dumper: Any, text: str) -> Any:
     text = UNUSABLE.sub(lambda match: safe_text(match[0]), text)
     style: str | None
-    if _NOT_LITERAL.search(text):
+    if _NOT_LITERAL.search(text) or HIDDEN.search(text):
         style = '"'
     elif "\n" in text:
         style = "|"
@@ -97,8 +97,8 @@ def dump(value: Mapping[str, Any]) -> str:
     """A mapping as block YAML in its own order, a newline at the end, no end marker (append END for that).
 
     Every string that any reader might take for a number, a date, a truth value or nothing is quoted; text of several
-    lines is a literal block. What no file may hold (NUL, lone surrogates) becomes a visible escape. Raises TypeError
-    for values that are no plain data.
+    lines is a literal block. What no file may hold (NUL, lone surrogates) becomes a visible escape; what nobody would
+    see (bidi, zero width) is written as the escape that YAML reads. Raises TypeError for what is no plain data.
     """
     text: str = yaml.dump(
         value,
@@ -108,7 +108,13 @@ def dump(value: Mapping[str, Any]) -> str:
         allow_unicode=True,
         width=_NO_FOLDING,
     )
-    return text
+    return HIDDEN.sub(_escaped, text)
+
+
+def _escaped(letter: re.Match[str]) -> str:
+    """What would hide something from whoever reads the file; it stands in double quotes, where escapes are read."""
+    code = ord(letter[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def edit(text: str, changes: Mapping[str, Any], remove: Collection[str] = ()) -> str:

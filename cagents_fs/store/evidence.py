@@ -6,32 +6,39 @@ roots, with equal `fstat` before and after, so that what is hashed is one versio
 What this cannot see: a page written through an old memory map moves no timestamp until it is written back, and before
 Linux 6.13 two changes within one clock tick bear the same ctime. Neither lets wrong bytes pass: what is compared with
 the claim is what was read.
+
+Measuring takes as long as reading takes, so it is done in steps: whoever drives it is told what each step is about to
+read before it opens anything, and may go on elsewhere or later. A budget bounds the whole of a manifest.
 """
 
 import hashlib
 import os
 import re
-import stat
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Generator
 from dataclasses import dataclass, replace
-from itertools import islice
+from typing import TypeVar
 
 from cagents_fs.model.faults import Fault
 from cagents_fs.store.beneath import Located, Roots, fault, find, open_beneath, printable, storage_error
 
 __all__ = [
     "EVIDENCE_PATH",
+    "Budget",
     "Examined",
     "Located",
     "Measured",
     "Roots",
     "Signature",
+    "Steps",
+    "at_once",
     "evidence_path",
     "examine",
+    "examining",
     "find",
-    "fingerprint",
     "measure",
+    "measuring",
     "open_beneath",
     "resolves",
 ]
@@ -40,7 +47,8 @@ Signature = tuple[int, int, int, int, int]  # dev, ino, size, mtime_ns, ctime_ns
 
 ONE_READ_BYTES = 256 * 1024  # below this, one read() is up to twice as fast as a loop (PERFORMANCE.md, A3)
 BUFFER_BYTES = 1024 * 1024
-MOST_ENTRIES = 20_000  # of a fingerprint: it is a sign of life, not an inventory
+STEP_BYTES = 4 * BUFFER_BYTES  # some 10 ms
+LOOKING_COSTS = 32 * 1024  # bytes that could be hashed in the time that finding and opening one file takes
 
 # Possessive: evidence may be a megabyte of slashes, and this stays linear.
 EVIDENCE_PATH = re.compile(
@@ -48,6 +56,9 @@ EVIDENCE_PATH = re.compile(
     r"(?P<path>[^\s:]++)"
     r"(?::line [0-9]++|:\S++)?"
 )
+
+T = TypeVar("T")
+Steps = Generator[int, None, T]  # yields how many bytes are about to be read; 0 in the middle of them
 
 _local = threading.local()  # one buffer a worker thread: a fresh megabyte costs as much as hashing 30 KB
 
@@ -77,12 +88,59 @@ class Examined:
         return self.measured.signature if self.measured else None
 
 
+@dataclass(slots=True)
+class Budget:
+    """What the artifacts of one manifest may cost together, in the order in which they are listed."""
+
+    bytes_left: int
+    seconds_left: float  # of reading and hashing
+    max_bytes: int = 0
+    max_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, max_bytes: int, max_seconds: float) -> "Budget":
+        """All of it."""
+        return cls(max_bytes, max_seconds, max_bytes, max_seconds)
+
+    def over(self, path: str, size: int) -> Fault | None:
+        """Why a file of this size (bytes) is not read; None when it is, and then its bytes are taken off."""
+        if self.seconds_left <= 0:
+            return self.out_of_time(path)
+        if size > self.bytes_left:
+            what = f"has {size} bytes, and of all artifacts of a manifest {self.max_bytes} are read"
+            return fault("over_budget", path, f"{what} (max_artifact_bytes in daemon.yaml); list less, or raise it")
+        self.bytes_left -= size
+        return None
+
+    def out_of_time(self, path: str) -> Fault:
+        """The fault of a file that was not read to its end, or not at all."""
+        what = f"was not read: the artifacts of this manifest take longer than {self.max_seconds:g} s"
+        return fault("over_budget", path, f"{what} (hash_timeout in daemon.yaml); list less, or raise it")
+
+
+def at_once(steps: Steps[T]) -> T:
+    """Go through all steps here and now."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
 def measure(located: Located, expected_size: int | None = None) -> Measured | Fault:
     """Size, SHA-256 and signature of one file. Nothing is read when its size is not `expected_size` (bytes).
 
     A fault is `changed_while_read`, `not_a_file` or `missing_artifact`. Takes as long as hashing takes, 3 s a GB: not
     for the turn. Raises StorageError when the disk cannot be read.
     """
+    return at_once(measuring(located, expected_size))
+
+
+def measuring(
+    located: Located, expected_size: int | None = None, budget: Budget | None = None
+) -> Steps[Measured | Fault]:
+    """`measure` in steps and within a budget: what is over it is a fault `over_budget`."""
+    path = "/".join(located.parts)
     descriptor = open_beneath(located.root, located.parts)
     if isinstance(descriptor, Fault):
         return descriptor
@@ -90,14 +148,17 @@ def measure(located: Located, expected_size: int | None = None) -> Measured | Fa
         before = os.fstat(descriptor)
         if expected_size is not None and before.st_size != expected_size:
             return Measured(before.st_size, None, _signature(before), before.st_nlink)
-        digest = _digest(descriptor, before.st_size)
+        if budget is not None and (over := budget.over(path, before.st_size)):
+            return over
+        digest = yield from _digest(descriptor, before.st_size, budget)
         after = os.fstat(descriptor)
     except OSError as error:
         raise storage_error(error, located.real_path) from error
     finally:
         os.close(descriptor)
+    if budget is not None and budget.seconds_left <= 0 and digest is None:
+        return budget.out_of_time(path)
     if digest is None or _signature(before) != _signature(after):
-        path = "/".join(located.parts)
         return fault("changed_while_read", path, "was changed while it was read; let its writer end")
     return Measured(after.st_size, digest, _signature(after), after.st_nlink)
 
@@ -107,10 +168,25 @@ def examine(path: str, size_bytes: int, checksum: str, roots: Roots, *, now: flo
 
     Raises StorageError when the disk cannot be read: that is no verdict.
     """
+    return at_once(examining(path, size_bytes, checksum, roots, now=now, settle_seconds=settle_seconds))
+
+
+def examining(
+    path: str,
+    size_bytes: int,
+    checksum: str,
+    roots: Roots,
+    *,
+    now: float,
+    settle_seconds: float,
+    budget: Budget | None = None,
+) -> Steps[Examined]:
+    """`examine` in steps and within a budget. The first says what may have to be read, before anything is opened."""
+    yield LOOKING_COSTS + max(0, size_bytes)
     located = find(path, roots)
     if isinstance(located, Fault):
         return Examined(faults=(located,))
-    measured = measure(located, size_bytes)
+    measured = yield from measuring(located, size_bytes, budget)
     if isinstance(measured, Fault):
         named = replace(measured, path=printable(path))
         return Examined(faults=(named,), young=named.code == "changed_while_read", real_path=located.real_path)
@@ -130,66 +206,40 @@ def evidence_path(text: str) -> str | None:
     return match["path"] if match else None
 
 
-def fingerprint(folder: str, ignore: Callable[[str], bool]) -> str:
-    """A cheap digest of names, sizes, mtimes and inodes below a folder: it differs when somebody worked there.
-
-    `ignore` gets paths relative to the folder; an ignored folder is not entered. Links are not followed. The first
-    20,000 entries count. Empty for a folder that is not there; never raises for what vanishes meanwhile.
-    """
-    try:
-        if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            return ""  # a link too: what lies behind it is not below this folder
-    except OSError:
-        return ""
-    digest = hashlib.blake2b(digest_size=16)
-    for line in islice(_entries(folder, ignore), MOST_ENTRIES):
-        digest.update(line)
-    return digest.hexdigest()
-
-
-def _entries(folder: str, ignore: Callable[[str], bool]) -> Iterator[bytes]:
-    waiting = [""]
-    while waiting:
-        above = waiting.pop()
-        try:
-            with os.scandir(os.path.join(folder, above)) as listing:
-                entries = sorted(islice(listing, MOST_ENTRIES), key=lambda entry: entry.name)
-        except OSError as error:
-            yield b"%s\0unreadable %d\n" % (os.fsencode(above), error.errno or 0)
-            continue
-        for entry in entries:
-            relative = os.path.join(above, entry.name)
-            if ignore(relative):
-                continue
-            try:
-                seen = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            if stat.S_ISDIR(seen.st_mode):
-                waiting.append(relative)
-                # Its size and mtime also move when something in it that is ignored does: they are no sign of life.
-                yield b"%s\0%d/\n" % (os.fsencode(relative), seen.st_ino)
-            else:
-                numbers = (seen.st_size, seen.st_mtime_ns, seen.st_ino)
-                yield b"%s\0%d %d %d\n" % (os.fsencode(relative), *numbers)
-
-
-def _digest(descriptor: int, size: int) -> str | None:
-    """SHA-256 of the whole file; None when it does not have `size` bytes."""
+def _digest(descriptor: int, size: int, budget: Budget | None) -> Steps[str | None]:
+    """SHA-256 of the whole file; None when it does not have `size` bytes, or the time is up."""
     if size < ONE_READ_BYTES:
         data = os.read(descriptor, size + 1)
         return hashlib.sha256(data).hexdigest() if len(data) == size else None
-    if not hasattr(_local, "buffer"):
-        _local.buffer = memoryview(bytearray(BUFFER_BYTES))
-    buffer: memoryview = _local.buffer
-    digest = hashlib.sha256()
-    left = size
-    while count := os.readv(descriptor, [buffer]):
-        left -= count
+    digest, left = hashlib.sha256(), size
+    while True:
+        begun_s = time.monotonic()
+        left, ended = _hash_on(descriptor, digest, left)
         if left < 0:
             return None  # it grows: whoever follows it to its end may follow it for ever
+        if ended:
+            return digest.hexdigest() if left == 0 else None
+        if budget is not None:
+            budget.seconds_left -= time.monotonic() - begun_s
+            if budget.seconds_left <= 0:
+                return None
+        yield 0
+
+
+def _hash_on(descriptor: int, digest: "hashlib._Hash", left: int) -> tuple[int, bool]:
+    """Read on for one step: how much is left then, below 0 where there was more, and whether that was the end."""
+    if not hasattr(_local, "buffer"):  # of this thread: the next step may be another's
+        _local.buffer = memoryview(bytearray(BUFFER_BYTES))
+    buffer: memoryview = _local.buffer
+    for _ in range(STEP_BYTES // BUFFER_BYTES):
+        count = os.readv(descriptor, [buffer])
+        if not count:
+            return left, True
+        left -= count
+        if left < 0:
+            return left, False
         digest.update(buffer[:count])
-    return digest.hexdigest() if left == 0 else None
+    return left, False
 
 
 def _signature(seen: os.stat_result) -> Signature:

@@ -10,7 +10,8 @@ from cagents_fs.model.actions import Escalate, KeepCopy, Publish, Tell, WriteVer
 from cagents_fs.model.layout import INBOX, VERIFICATION
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
-from cagents_fs.store.disk import no_links, put, sync_folder
+from cagents_fs.store.descent import open_folder, real_folder
+from cagents_fs.store.disk import put, sync_folder
 from cagents_fs.store.dump import END, dump
 
 KEPT_BYTES = 1 << 20  # of one file
@@ -40,15 +41,13 @@ def write(root: str, action: Informing, now: Now, *, durable: bool = False) -> N
 
 def _publish(root: str, instruction: str, relative: str, fields: Mapping[str, Any], *, durable: bool) -> None:
     path = os.path.join(root, instruction, relative)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    no_links(os.path.dirname(path))
+    real_folder(os.path.dirname(path), new=relative.count("/"))
     put(path, (dump(fields) + END).encode(), durable=durable)
 
 
 def _tell(root: str, action: Tell, now: Now, *, durable: bool) -> None:
     folder = os.path.join(root, INBOX, action.to)
-    os.makedirs(folder, exist_ok=True)
-    no_links(folder)
+    real_folder(folder)
     message_id = "msg-" + hashlib.sha256(action.key.encode(errors="backslashreplace")).hexdigest()[:20]
     message = {
         "message_id": message_id,
@@ -70,7 +69,7 @@ def _verdict(root: str, action: WriteVerdict, now: Now) -> None:
         folder = os.path.join(root, action.instruction, "outputs", action.task_id)
     if not os.path.isdir(folder):
         return  # swept aside since; the journal has the verdict
-    no_links(folder)
+    real_folder(folder, new=0)
     verdict = {
         "task_id": action.task_id,
         "attempt": action.attempt,
@@ -85,12 +84,13 @@ def _verdict(root: str, action: WriteVerdict, now: Now) -> None:
 def _keep(root: str, action: KeepCopy, now: Now, *, durable: bool) -> None:
     """The first and the last two versions of a path, at most a mebibyte each; of what is no regular file, a note."""
     folder = os.path.join(root, action.instruction)
-    data, note = _bytes_of(os.path.join(folder, action.path))
+    data, note = _bytes_of(*os.path.split(os.path.join(folder, action.path)))
     flat = _flat(action.path)
     version = hashlib.sha256(data if data is not None else note.encode()).hexdigest()[:12]
     quarantine = os.path.join(folder, "quarantine")
-    os.makedirs(quarantine, exist_ok=True)
-    no_links(quarantine)
+    real_folder(quarantine, new=1)  # an instruction that was removed does not come back
+    if os.stat(quarantine).st_mode & 0o077:
+        os.chmod(quarantine, 0o700)  # copies of whatever agents wrote by mistake, secrets among it
     kept = os.path.join(quarantine, f"{flat}.{version}")
     if os.path.lexists(f"{kept}.reason.yaml"):
         return  # this version is here, and keeps its place among the versions
@@ -108,9 +108,13 @@ def _keep(root: str, action: KeepCopy, now: Now, *, durable: bool) -> None:
     _thin_out(quarantine, flat)
 
 
-def _bytes_of(path: str) -> tuple[bytes | None, str]:
+def _bytes_of(folder: str, name: str) -> tuple[bytes | None, str]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        above = open_folder(folder)
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
+        finally:
+            os.close(above)
     except OSError as error:
         return None, f"no copy: {error.strerror}"
     try:

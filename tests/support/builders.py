@@ -1,6 +1,7 @@
 """Worlds for tests of the pure part: tasks, what lies where, what was handed in. No disk, no clock, no chance."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -97,7 +98,7 @@ def hands_in(record: Record, agent: str = "ann", **changed: Any) -> ManifestSeen
         unresolved=ours["unresolved"],
         text="the manifest as written",
     )
-    record.manifest_gone = False
+    record.manifest_gone, record.looked_s = False, math.inf  # in these worlds it never changes unseen
     return record.manifest
 
 
@@ -112,6 +113,7 @@ def hands_in_garbage(record: Record, sha: str = "m1") -> ManifestSeen:
         manifest=None,
         faults=(fault,),
     )
+    record.looked_s = math.inf
     return record.manifest
 
 
@@ -143,6 +145,19 @@ def taken(found: Index, actions: Iterable[Action], now: Now = NOW) -> list[Actio
         for one in found.works.values():
             check(one)
     return listed
+
+
+def settled(found: Index, *rules: Rule, in_force: Policy = PLAIN, now: Now = NOW) -> list[Action]:
+    """These rules again and again, in this order, until they ask for nothing more than to be woken."""
+    actions: list[Action] = []
+    for _ in range(10):
+        new = []
+        for rule in rules:
+            new += taken(found, [one for one in decided(rule, found, in_force, now) if wakes([one]) == []], now)
+        if not new:
+            return actions
+        actions += new
+    raise AssertionError(f"they do not come to rest: {actions[-3:]}")
 
 
 def moves(actions: Iterable[Action]) -> list[tuple[str, str, str]]:

@@ -183,7 +183,7 @@ class Stage:
             if record.manifest is not seen:
                 record.manifest = seen
                 self.work.touched[task_id] = None
-            record.manifest_gone = seen is None
+            record.manifest_gone, record.looked_s = seen is None, self.now.s
 
     def _pass(self) -> tuple[list[Action], list[float], bool]:
         found: list[Action] = []

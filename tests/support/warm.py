@@ -5,22 +5,54 @@ environment, input and output, runs the real `main`, and ends. What is left out 
 daemons, `test_installed.py` and the shell agents go through anyway. `CAGENTS_COLD=1` starts each command as usual.
 """
 
+import contextlib
 import gc
 import importlib
 import json
 import os
 import pkgutil
+import pty
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 LONGEST_S = 60.0
 _server: "tuple[int, subprocess.Popen[bytes], str] | None" = None  # of which process, the server, its address
+
+
+def run_on_terminal(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], columns: int = 80) -> tuple[int, str]:
+    """Run a command with its output and errors on a terminal: its exit code, and all that came out of it."""
+    ours, theirs = pty.openpty()
+    try:
+        termios.tcsetwinsize(theirs, (50, columns))
+        settings = termios.tcgetattr(theirs)
+        settings[1] &= ~termios.OPOST  # a line ends as the command ended it
+        termios.tcsetattr(theirs, termios.TCSANOW, settings)
+        said: list[bytes] = []
+        reading = threading.Thread(target=_read_all, args=(ours, said))
+        reading.start()
+        code = _ask(arguments, cwd, env, theirs, theirs)
+        os.close(theirs)  # the last of them: now its end is seen
+        theirs = -1
+        reading.join(LONGEST_S)
+        return code, b"".join(said).decode()
+    finally:
+        os.close(ours)
+        if theirs >= 0:
+            os.close(theirs)
+
+
+def _read_all(terminal: int, said: list[bytes]) -> None:
+    with contextlib.suppress(OSError):  # EIO: everybody has left
+        while data := os.read(terminal, 1 << 16):
+            said.append(data)
 
 
 def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
@@ -30,17 +62,22 @@ def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[in
         done = subprocess.run(line, cwd=cwd, env=dict(env), input="", capture_output=True, text=True, timeout=LONGEST_S)
         return done.returncode, done.stdout, done.stderr
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        with socket.socket(socket.AF_UNIX) as line_to:
-            line_to.settimeout(LONGEST_S)
-            line_to.connect(_address())
-            asked = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
-            socket.send_fds(line_to, [len(asked).to_bytes(8, "big")], [out.fileno(), err.fileno()])
-            line_to.sendall(asked)
-            code = line_to.recv(8)
-        assert code, "the command was killed"
+        code = _ask(arguments, cwd, env, out.fileno(), err.fileno())
         out.seek(0)
         err.seek(0)
-        return int.from_bytes(code, "big", signed=True), _text(out.read()), _text(err.read())
+        return code, _text(out.read()), _text(err.read())
+
+
+def _ask(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], out: int, err: int) -> int:
+    with socket.socket(socket.AF_UNIX) as line_to:
+        line_to.settimeout(LONGEST_S)
+        line_to.connect(_address())
+        asked = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
+        socket.send_fds(line_to, [len(asked).to_bytes(8, "big")], [out, err])
+        line_to.sendall(asked)
+        code = line_to.recv(8)
+    assert code, "the command was killed"
+    return int.from_bytes(code, "big", signed=True)
 
 
 def _text(data: bytes) -> str:

@@ -23,11 +23,11 @@ from cagents_fs.store.evidence import (
     evidence_path,
     examine,
     find,
-    fingerprint,
     measure,
     open_beneath,
     resolves,
 )
+from cagents_fs.store.fingerprint import fingerprint
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from cagents_fs.core.inputs import inputs
-from cagents_fs.handing_in import found_artifacts
+from cagents_fs.handing_in import composing
 from cagents_fs.jobs import check_job, list_inputs
 from cagents_fs.model.layout import is_agents_own
 from cagents_fs.runner.prompts import INPUTS, Surroundings, environment, input_lines, prompt_text, variables
 from cagents_fs.store.beneath import Roots
+from cagents_fs.store.evidence import Budget, at_once
+from cagents_fs.store.yaml import parse_mapping
 from tests.support import builders as b
 
 SQL = {"task_id": "t1", "artifact_path": "schema.sql", "path": "/out/t1/schema.sql", "checksum": "sha256:00"}
@@ -72,13 +74,15 @@ def test_the_list_is_written_into_the_output_directory_and_is_never_the_agents_o
 
     assert json.loads((output / INPUTS).read_text()) == [SQL, NONE]
     assert not is_agents_own(INPUTS)
-    handed_in = found_artifacts(Roots(str(tmp_path / "outputs"), str(output), str(tmp_path)), [])
-    assert [entry["name"] for entry in handed_in] == ["result.txt"]
+    roots = Roots(str(tmp_path / "outputs"), str(output), str(tmp_path))
+    handed_in = parse_mapping(at_once(composing({}, roots, [], Budget.of(1 << 20, 60), 1 << 20))).value
+    assert [entry["name"] for entry in handed_in["artifacts"]] == ["result.txt"]
 
 
 def test_checks_of_the_daemon_have_the_list_too_and_judging_afresh_writes_nothing(tmp_path: Path) -> None:
     root = tmp_path.resolve()
     output = root / "inst_1" / "outputs" / "partial" / "t2"
+    (root / "inst_1").mkdir()
     made = b.work(b.task("t2", acceptance_criteria=[{"criterion": "C", "check": "true"}]))
     record = b.lies(made, "t2", b.UNDER_REVIEW)
     roots = Roots(str(root / "inst_1" / "outputs"), str(output), str(root))
