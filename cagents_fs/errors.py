@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from cagents_fs.model.faults import Fault
 
-EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NOTHING = 3
@@ -49,6 +48,12 @@ class InvalidTree(CagentsError):
 
     code = "invalid"
     exit_code = EXIT_INVALID
+
+
+class TreeLost(InvalidTree):
+    """The tree that we hold was moved, removed or replaced, or its lock was: we stop before we change anything."""
+
+    code = "tree_lost"
 
 
 class HeldByAnother(CagentsError):

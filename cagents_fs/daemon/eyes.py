@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.answering import answer, version_of
 from cagents_fs.daemon.beat_eyes import BeatEyes
+from cagents_fs.daemon.holding import Holding
 from cagents_fs.daemon.plan_eyes import PlanEyes
 from cagents_fs.daemon.plea_eyes import PleaEyes
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.daemon.watch import Watcher
 from cagents_fs.daemon.work_eyes import WorkEyes
-from cagents_fs.model.actions import Action, Note
+from cagents_fs.model.actions import Action, Move, Note
 from cagents_fs.model.faults import Fault
-from cagents_fs.model.layout import JOURNAL, SYNONYMS
+from cagents_fs.model.layout import INSTRUCTION_FOLDERS, JOURNAL, SYNONYMS
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import ORDER_OF_LIFE, State, state_of
@@ -40,11 +41,11 @@ class Eyes:
         self.index, self.committer, self.watcher, self.settling = index, committer, watcher, settling
         self.policy = policy
         self.scanner = tree.Scanner()
-        self.work_eyes = WorkEyes(self.root, settling, watcher, policy)
+        self.work_eyes = WorkEyes(self.root, index, settling, watcher, policy)
         self.beat_eyes = BeatEyes(self.root, settling, policy)
         self.plan_eyes = PlanEyes(self.root, settling, committer, policy)
         self.plea_eyes = PleaEyes(self.root, settling, policy)
-        self.noted: set[tuple[str, str, str]] = set()
+        self.holding = Holding(self.root)
         self._doubles: dict[tuple[str, str], tuple[str, ...]] = {}
 
     # -- instructions ---------------------------------------------------------------------------------------------
@@ -56,6 +57,7 @@ class Eyes:
         loaded.work.paused_at = loaded.work.arrivals  # whatever is claimed now was claimed before we saw it paused
         old = self.index.works.get(instruction)
         self.index.replace(loaded.work)
+        self.holding.opened(instruction)
         for record in loaded.work.records.values():
             record.entered_s = record.sign_s = now.s
             if record.ledger.stalled and record.state is State.IN_PROGRESS:  # the grace begins anew
@@ -70,7 +72,7 @@ class Eyes:
         for state in (State.AGENTS, State.IN_PROGRESS):
             for task_id in tuple(loaded.work.in_state[state]):
                 yield from self.plan_eyes.task_file(loaded.work, loaded.work.records[task_id], new=True)
-        self.plan_eyes.remember_files(loaded.work)
+        self.plan_eyes.remember_files(loaded.work, read=False)
         yield from self.look(loaded.work, now)
 
     @staticmethod
@@ -121,6 +123,26 @@ class Eyes:
         ):
             self.watcher.add(os.path.join(folder, relative) if relative else folder)
 
+    def _links(self, work: Work) -> Iterator[Action]:
+        """Links in the place of folders: nothing is read or written through them, and somebody should know."""
+        for relative in dict.fromkeys((*INSTRUCTION_FOLDERS, *SYNONYMS)):
+            key = f"{relative}|link"
+            if tree.is_linked(os.path.join(self.root, work.id), relative) and key not in work.history.answered:
+                text = f"{relative} is a link, or lies behind one; nothing is read or written there: make it a folder"
+                yield Note(instruction=work.id, event="finding", reason=text, facts={"path": relative, "key": key})
+
+    def after_move(self, work: Work, record: Record, move: Move, now: Now) -> bool:
+        """We have moved a task. Returns whether there is something to be judged in the next turn."""
+        source, target, task_id = state_of(move.source), state_of(move.target), move.task_id
+        if source is State.IN_PROGRESS and target is not State.UNDER_REVIEW:
+            self.work_eyes.unwatch(work, task_id)
+        if target is State.IN_PROGRESS:
+            self.work_eyes.entered(work, record, now)
+        elif target is State.BLOCKED:  # what was handed in before its time is kept, and answered
+            self.work_eyes.output(work, task_id, now)
+            return task_id in work.touched
+        return target is State.AGENTS and self.plan_eyes.is_to_be_read(work, task_id)
+
     # -- settling -------------------------------------------------------------------------------------------------
 
     def wake_s(self) -> float | None:
@@ -152,7 +174,7 @@ class Eyes:
         """The full look: everything that events might have missed. Raises OSError; an incomplete look is none."""
         there = tree.instructions(self.root)
         for name in there:
-            if name not in self.index.works:
+            if name not in self.index.works or self.committer.has_lost(name):  # or another one under the same name
                 self.watcher.add(os.path.join(self.root, name))
                 if tree.has_anything(self.root, name):
                     yield from self.open(name, now)
@@ -165,9 +187,18 @@ class Eyes:
 
     def look(self, work: Work, now: Now) -> Iterator[Action]:
         """Look through one instruction."""
+        yield from self._links(work)
         yield from self.plan_eyes.plan(work, now)
         self.watch(work)
-        for listing in list(self.scanner.changed(os.path.join(self.root, work.id))):
+        if self.holding.blinded(work, now):
+            yield from self.plan_eyes.requests(work, now)
+            return
+        listings = list(self.scanner.changed(os.path.join(self.root, work.id)))
+        if self.holding.suspects(work, listings):
+            yield from self.plan_eyes.requests(work, now)  # somebody may have asked for a rescue just for that
+            if self.holding.robbed(work, now):
+                return
+        for listing in listings:
             yield from self._listing(work, listing, now)
         yield from self._absent(work, now)
         yield from self.plan_eyes.requests(work, now)
@@ -199,7 +230,7 @@ class Eyes:
                 record.absent += 1
                 if record.absent == 1:
                     self._look_soon(now)
-                if record.absent == 2:
+                if record.absent == 2 and not record.ledger.missing:
                     yield missing(work, record)
 
     def stranger(self, work: Work, listing: tree.Listing, stem: str, now: Now) -> Iterator[Action]:
@@ -221,6 +252,8 @@ class Eyes:
         """Find where a task's file lies now."""
         task_id = record.task.task_id
         found = list(dict.fromkeys(tree.locate(os.path.join(self.root, work.id), task_id)))
+        if not found and self.holding.blinded(work, now):
+            return
         if not found:
             work.put(record, None, now.s)
             if not record.absent:

@@ -1,11 +1,13 @@
 """What do events point at? Each hint is looked at by the eyes; what many of them are about is looked at once."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cagents_fs.core.index import Work
 from cagents_fs.daemon.eyes import Eyes
+from cagents_fs.daemon.holding import MANY
 from cagents_fs.daemon.watch import Hint
 from cagents_fs.model.actions import Action
 from cagents_fs.model.layout import CONFIG, Spot, identify
@@ -42,12 +44,26 @@ class Hearing:
             relative = hint.path[len(self.eyes.root) + 1 :]
             if not relative.startswith(CONFIG):  # the service compares the configuration before every turn
                 yield from self._take(hint, relative, identify(relative), batch, now)
-        for work, spot, hint in batch.went:  # most of these came elsewhere, and that has been seen by now
+        for work, spot, hint in self._went(batch):
             yield from self._task(work, spot, hint, now)
         for (instruction, task_id), renamed in batch.outputs.items():
             self.eyes.work_eyes.output(self.eyes.index.works[instruction], task_id, now, renamed=renamed)
         for instruction in batch.looks:
             yield from self.eyes.look(self.eyes.index.works[instruction], now)
+
+    def _went(self, batch: Batch) -> Iterator[tuple[Work, Spot, Hint]]:
+        """Tasks that have left a place. Most came elsewhere, which has been seen by now; many others are a loss."""
+        gone = [one for one in batch.went if not self._was_seen(one[0], one[1])]
+        many = Counter(work.id for work, _, _ in gone)
+        for work, spot, hint in gone:
+            if many[work.id] >= MANY:
+                batch.looks[work.id] = None
+            else:
+                yield work, spot, hint
+
+    def _was_seen(self, work: Work, spot: Spot) -> bool:
+        record = work.records.get(spot.task or "")
+        return record is None or self.eyes.lies(work, record)
 
     def _take(self, hint: Hint, relative: str, spot: Spot, batch: Batch, now: Now) -> Iterator[Action]:
         parts = relative.split("/")

@@ -22,14 +22,14 @@ from cagents_fs.daemon.hearing import Hearing
 from cagents_fs.daemon.trouble import Trouble, storage_text
 from cagents_fs.daemon.verdict_desk import VerdictDesk
 from cagents_fs.daemon.watch import Hint
-from cagents_fs.errors import StorageError
+from cagents_fs.errors import StorageError, TreeLost
 from cagents_fs.model.actions import Action, Move, Note, RunChecks, Start, Stop, StopChecks, Undo, Wake
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, state_of
 from cagents_fs.rules import reconcile
-from cagents_fs.rules.liveness import lease_s
+from cagents_fs.rules.liveness import is_due, lease_s
 from cagents_fs.store.commit import Committer
 
 log = logging.getLogger("cagents_fs")
@@ -61,6 +61,7 @@ class Loop:
         self.wake_s = 0.0
         self.look_s = 0.0  # when the next full look is due
         self.look_cost_s = 0.0
+        self._looked_s = 0.0  # when the last one was
         self.signs_s = 0.0  # when the output of tasks in work is to be looked at, whatever events say
         self.moved = 0  # how many actions the last turn carried out
         self.listeners: list[Callable[[Action, Now], None]] = []
@@ -77,6 +78,8 @@ class Loop:
             return
         try:
             self._turn(hints, now, everything=everything or now.s >= self.look_s)
+        except TreeLost:
+            raise
         except (OSError, StorageError) as error:
             self.trouble.begin(storage_text(error, self.committer.root), now.s)
             self._start_over()
@@ -106,15 +109,19 @@ class Loop:
                 assume(self.index, action, now)
                 actions.append(action)
 
+        self.eyes.holding.look_at_mounts(self.index.works.values(), now)
+        self._reopen.update(self.eyes.holding.over(now, self.policy().scan_interval_s))
         for instruction in sorted(self._reopen):
-            take(self._again(instruction, now))
+            if not self.eyes.holding.is_blind(instruction):  # else what is read now is not true
+                take(self._again(instruction, now))
         take(self.hearing.take(hints, now))
         take(self.desk.take(now))
         take(self._reap(now))
         if everything:
             take(self._look(now))
         take(self.eyes.settled(now))
-        self._signs(now)
+        take(self.eyes.plan_eyes.released(self.index))
+        take(self._signs(now))
         self.wake_s = now.s + 3600.0
         actions.extend(self._passes(now))
         self.moved = len(actions)
@@ -152,7 +159,7 @@ class Loop:
         self._reopen.discard(instruction)
 
     def _look(self, now: Now) -> Iterator[Action]:
-        begun_s = time.monotonic()
+        begun_s, self._looked_s = time.monotonic(), now.s
         if self.eyes.watcher.supervise():
             for work in self.index.works.values():
                 self.eyes.watch(work)
@@ -166,16 +173,29 @@ class Loop:
             interval_s = max(interval_s, 200 * self.look_cost_s)
         self.look_s = now.s + interval_s
 
-    def _signs(self, now: Now) -> None:
-        """A growing log or a file written in place is no event: where leases are short, look four times in each."""
-        if now.s < self.signs_s:
-            return
-        shortest_s = 4 * self.policy().scan_interval_s
-        for work in self.index.works.values():
-            for task_id in tuple(work.in_state[State.IN_PROGRESS]):
-                shortest_s = min(shortest_s, lease_s(work.records[task_id], self.policy()))
-                self.eyes.work_eyes.output(work, task_id, now)
-        self.signs_s = now.s + max(0.1, shortest_s / 4)
+    def look_soon(self) -> None:
+        """Events were lost. Where that happens all the time, looking takes at most a tenth of ours."""
+        self.look_s = min(self.look_s, self._looked_s + min(self.policy().scan_interval_s, 10 * self.look_cost_s))
+
+    def _signs(self, now: Now) -> Iterator[Action]:
+        """Looks that wait for no event: a growing log or a file written in place is none, and events get lost.
+
+        Where leases are short, at each output four times in a lease. And at all that speaks for an agent whose lease
+        or grace is over: nobody is called stalled, or loses a task, whose files were not looked at just then.
+        """
+        in_turn, shortest_s = now.s >= self.signs_s, 4 * self.policy().scan_interval_s
+        for work in tuple(self.index.works.values()):
+            held = [work.records[task_id] for task_id in work.in_state[State.IN_PROGRESS]]
+            due = [record for record in held if is_due(work, record, self.policy(), now)]
+            if due:
+                yield from self.eyes.beat_eyes.heartbeats(work, now)
+                yield from self.eyes.plea_eyes.look(work, now)
+            for record in held if in_turn else due:
+                self.eyes.work_eyes.output(work, record.task.task_id, now)
+            if in_turn:
+                shortest_s = min([shortest_s, *(lease_s(record, self.policy()) for record in held)])
+        if in_turn:
+            self.signs_s = now.s + max(0.1, shortest_s / 4)
 
     def _passes(self, now: Now) -> list[Action]:
         """Let the rules decide until none of them asks for anything more."""
@@ -188,6 +208,10 @@ class Loop:
                 for action in list(rule(self.index, self.policy(), now)):
                     if isinstance(action, Wake):
                         wakes.append(action.at_s)
+                        if action.handed_in is not None:
+                            self.eyes.work_eyes.look_soon(action.handed_in, now)
+                        continue
+                    if getattr(action, "instruction", None) in self.eyes.holding:
                         continue
                     quiet = not assume(self.index, action, now) and quiet
                     decided.append(action)
@@ -216,6 +240,8 @@ class Loop:
                 listener(action, now)
         if starts and self.hands is not None:
             self.hands.start(starts, now)
+        for instruction, why in done.busy.items():
+            self.eyes.holding.hold(instruction, why, lambda i=instruction: self.committer.is_free(i), now)  # type: ignore[misc]
         if done.lost:
             self.wake_s = now.s
             if self.hands is not None:
@@ -243,11 +269,10 @@ class Loop:
     def _after_move(self, action: Move, now: Now) -> None:
         work = self.index.works[action.instruction]
         record = work.records[action.task_id]
-        if state_of(action.source) is State.IN_PROGRESS and state_of(action.target) is not State.UNDER_REVIEW:
-            self.eyes.work_eyes.unwatch(work, action.task_id)
         if state_of(action.target) is State.IN_PROGRESS:
             self.signs_s = min(self.signs_s, now.s + lease_s(record, self.policy()) / 4)
-            self.eyes.work_eyes.entered(work, record, now)
+        if self.eyes.after_move(work, record, action, now):
+            self.wake_s = now.s
         log.info(
             "%s: %s -> %s: %s",
             action.task_id,
@@ -262,6 +287,6 @@ class Loop:
         times = [self.wake_s, self.look_s]
         if any(work.in_state[State.IN_PROGRESS] for work in self.index.works.values()):
             times.append(self.signs_s)
-        others = (self.eyes.wake_s(), self.derived.next_s())
+        others = (self.eyes.wake_s(), self.derived.next_s(), self.eyes.holding.next_s())
         times += [at_s for at_s in others if at_s is not None]
         return max(min(times), self.trouble.until_s)

@@ -26,10 +26,12 @@ class Trouble:
 
     pause_s: float = 0.0
     until_s: float = 0.0
+    since_s: float = 0.0
     said: str = ""
 
     def begin(self, said: str, now_s: float) -> None:
         """A turn has failed, for this reason. It is said once, not at every attempt."""
+        self.since_s = self.since_s if self.said else now_s
         self.pause_s = min(LONGEST_PAUSE_S, max(0.5, 2 * self.pause_s))
         self.until_s = now_s + self.pause_s
         if said != self.said:

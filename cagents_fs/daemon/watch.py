@@ -6,14 +6,16 @@ neither trouble; new folders are looked at when they are added, and an overflow 
 """
 
 import contextlib
+import logging
 import os
 import threading
 import warnings
-from collections import deque
 from dataclasses import dataclass
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
+log = logging.getLogger("cagents_fs")
+MOST_HINTS = 50_000  # between two turns; more are an overflow, as they are in the kernel
 _MASK = Mask(
     InotifyConstants.IN_MOVED_TO
     | InotifyConstants.IN_MOVED_FROM
@@ -44,6 +46,8 @@ class _Folder:
     def on_event(self, event: InotifyEvent) -> None:
         path = os.path.join(self.path, os.fsdecode(event.name)) if event.name else self.path
         self.watcher.hint(Hint(path, renamed=event.is_moved_to, folder=bool(event.mask & InotifyConstants.IN_ISDIR)))
+        if event.is_move_self:  # what lies at this path from now on is another folder
+            self.watcher.remove_below(self.path)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:  # noqa: ARG002 - watchdog's signature
         self.watcher.dropped(self.path)
@@ -52,31 +56,64 @@ class _Folder:
         self.watcher.overflowed()
 
 
+class _Reader(InotifyFD):
+    """The thread that reads events. When it dies, somebody is told."""
+
+    def __init__(self, watcher: "Watcher") -> None:
+        for descriptor in (*os.pipe(), os.eventfd(0)):  # as many as it needs: it loses its first if it gets no more
+            os.close(descriptor)
+        super().__init__()
+        self._watcher = watcher
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:
+            log.warning("the reader of events has died (%r); it is started again", error, extra={"event": "watching"})
+        finally:
+            if self.should_keep_running():
+                self._watcher.deaf()
+
+    def discard(self) -> None:
+        """Close what a reader without a thread has left open."""
+        with contextlib.suppress(OSError):
+            self._close_resources()
+
+
 class Watcher:
     """The folders that are watched, and what was heard. With `events=False`, or where events fail, it hears nothing."""
 
-    def __init__(self, *, events: bool) -> None:
-        """Begin. A machine without free inotify instances gives a watcher that hears nothing and says so."""
+    def __init__(self, *, events: bool, why: str = "watch: poll", trusted: bool = True) -> None:
+        """Begin. A machine without free inotify instances or threads gives a watcher that hears nothing and says so.
+
+        `why` says why not, without events. Not `trusted`: some changes make no event, so we look as often as without.
+        """
         warnings.filterwarnings("ignore", module=r"watchdog\.observers\.inotify.*")
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.trouble: str | None = None if events else "events are switched off; the tree is looked through instead"
-        self.overflows = 0
-        self._heard: deque[Hint] = deque()
+        self.wanted, self.trusted = events, trusted
+        self.overflows = self.restarts = 0
+        self._dead: str | None = None if events else why
+        self._refused: dict[str, OSError] = {}  # folders that the kernel does not watch for us
+        self._heard: dict[Hint, None] = {}
         self._watched: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
         self._overflow = False
         self._events = 0
         self._lock = threading.Lock()
-        self._inotify: InotifyFD | None = None
+        self._inotify: _Reader | None = None
         if events:
             self._begin()
 
     def _begin(self) -> None:
+        reader = None
         try:
-            self._inotify = InotifyFD()
-            self._inotify.start()
-        except (OSError, RuntimeError) as error:
-            self._inotify = None
-            self.trouble = f"no events ({error}); the tree is looked through instead"
+            reader = _Reader(self)
+            reader.start()
+        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
+            if reader is not None:
+                reader.discard()
+            self._dead = f"no events ({error})"
+        else:
+            self._inotify, self._dead = reader, None
 
     @property
     def alive(self) -> bool:
@@ -86,15 +123,30 @@ class Watcher:
     @property
     def hears(self) -> bool:
         """Whether events have been seen to arrive, from everything that is to be watched."""
-        return self.alive and self.trouble is None and self._events > 0
+        return self.alive and self.trusted and self.trouble is None and self._events > 0
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps events from arriving; None where nothing does. What they miss is found by looking through."""
+        if self._dead is not None:
+            return f"{self._dead}; the tree is looked through instead"
+        if self._refused:
+            error = next(iter(self._refused.values()))
+            counts = f"{len(self._watched)} of {len(self._watched) + len(self._refused)} folders are watched"
+            return f"{counts} ({error.strerror}; see fs.inotify in sysctl); the others are looked through"
+        return None
 
     def supervise(self) -> bool:
-        """Start again what has died. Returns whether everything has to be added and looked at once more."""
-        if self._inotify is None or self._inotify.is_alive():
+        """Start again what has died or never began. Returns whether everything has to be added and looked at anew."""
+        if not self.wanted or self.alive:
             return False
+        if self._inotify is not None:
+            self._inotify.discard()
+            self._inotify, self.restarts = None, self.restarts + 1
         self._watched.clear()
+        self._refused.clear()
         self._begin()
-        return True
+        return self.alive
 
     def add(self, path: str) -> bool:
         """Watch a folder. Returns whether it was not watched before: then it has to be looked at as well."""
@@ -103,33 +155,50 @@ class Watcher:
         key = CallbackId(id(path))
         try:
             descriptor = self._inotify.add_callback(os.fsencode(path), _MASK, _Folder(self, path), key)
-        except FileNotFoundError:
+            if descriptor == -1:  # watchdog says nothing of a folder that may not be read
+                self._inotify.remove_callbacks([(descriptor, key)])
+                raise PermissionError(13, "Permission denied", path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._refused.pop(path, None)
             return False
         except OSError as error:
-            self.trouble = f"{len(self._watched)} folders are watched and no more ({error}); see fs.inotify in sysctl"
+            self._refused[path] = error
             return False
+        self._refused.pop(path, None)
         self._watched[path] = (descriptor, key)
         return True
 
     def remove(self, path: str) -> None:
         """Stop watching a folder."""
+        self._refused.pop(path, None)
         entry = self._watched.pop(path, None)
         if entry is not None and self._inotify is not None:
             self._inotify.remove_callbacks([entry])
 
     def remove_below(self, path: str) -> None:
-        """Stop watching a folder and everything in it."""
-        for watched in [known for known in self._watched if known == path or known.startswith(path + "/")]:
-            self.remove(watched)
+        """Stop watching a folder and everything in it. Safe from watchdog's thread."""
+        for known in [*self._watched, *self._refused]:
+            if known == path or known.startswith(path + "/"):
+                self.remove(known)
 
     def count(self) -> int:
         """How many folders are watched."""
         return len(self._watched)
 
+    def not_watched(self) -> int:
+        """How many folders the kernel does not watch for us, although they are there."""
+        return len(self._refused)
+
     def hint(self, hint: Hint) -> None:
-        """Called from watchdog's thread."""
-        self._heard.append(hint)
+        """Called from watchdog's thread. The same hint twice between two turns is one."""
+        with self._lock:
+            self._heard[hint] = None
+            too_many = len(self._heard) > MOST_HINTS
+            if too_many:
+                self._heard.clear()
         self._events += 1
+        if too_many:
+            self.overflowed()
         self.wake()
 
     def dropped(self, path: str) -> None:
@@ -145,6 +214,11 @@ class Watcher:
             self._overflow = True
         self.wake()
 
+    def deaf(self) -> None:
+        """Called from watchdog's thread, as the last thing it does: from here on nothing is heard."""
+        self._overflow = True
+        self.wake()
+
     def wake(self) -> None:
         """Wake whoever waits. Safe from any thread."""
         with contextlib.suppress(BlockingIOError, OSError):
@@ -156,14 +230,14 @@ class Watcher:
             os.eventfd_read(self.wake_fd)
         with self._lock:
             overflow, self._overflow = self._overflow, False
-        hints: list[Hint] = []
-        while self._heard:
-            hints.append(self._heard.popleft())
-        return hints, overflow
+            heard, self._heard = self._heard, {}
+        return list(heard), overflow
 
     def close(self) -> None:
         """Stop hearing."""
         if self._inotify is not None and self._inotify.is_alive():
             self._inotify.stop()
             self._inotify.join(timeout=2)
+        elif self._inotify is not None:
+            self._inotify.discard()
         os.close(self.wake_fd)

@@ -19,16 +19,6 @@ _AVERAGED = ("test_coverage", "code_review_score")
 _COUNTED = {"security_scan": ("pass", "fail", "warning"), "performance_validation": ("pass", "fail")}
 
 
-def summary(work: Work, wall_s: float) -> Row:
-    """Everything about one instruction. `wall_s`: now, in seconds since the epoch."""
-    tally = Tally()
-    found: dict[str, list[Row]] = {section: [] for section in SECTIONS}
-    for section, row in rows(work):
-        tally.add(section, row)
-        found[section].append(row)
-    return {**tally.head(work, wall_s), **found}
-
-
 def rows(work: Work) -> Iterator[tuple[str, Row]]:
     """Each row with its section, tasks in the order of the plan. The work may go on while one takes them."""
     records = list(work.records.values())

@@ -88,6 +88,21 @@ def task_row(work: Work, record: Record) -> dict[str, Any]:
     }
 
 
+def watching_lines(watching: Mapping[str, Any] | None) -> Iterator[str]:
+    """What is to be said of how the daemon sees; nothing while it sees well."""
+    if not watching:
+        return
+    if watching.get("mode") != "events":
+        yield f"it looks through the tree at intervals: {watching.get('trouble') or watching.get('because')}"
+    elif watching.get("trouble"):
+        yield f"it does not hear everything: {watching['trouble']}"
+    held = watching.get("held")
+    for name, reason in sorted(held.items()) if isinstance(held, dict) else ():
+        yield f"{name} is held, nothing is decided about it: {reason}"
+    if watching.get("storage"):
+        yield f"it is waiting for the file system: {watching['storage']}"
+
+
 def is_in(row: Mapping[str, Any], state: str) -> bool:
     """Whether a row is of this state: one of `STATES`, or a directory such as `queues/agents/ann`."""
     place = row["state"] or MISSING

@@ -163,9 +163,20 @@ def put_link_aside(output: str) -> None:
         os.replace(output, aside)
 
 
-def make_folders(root: str, relative: tuple[str, ...]) -> None:
-    """Make folders below a root that is there. The root is never made: a deleted tree must not come back empty."""
+def make_folders(root: str, relative: tuple[str, ...]) -> list[str]:
+    """Make folders below a root that is there. The root is never made: a deleted tree must not come back empty.
+
+    Returns the folders in which a name is new: who wants those to survive a power cut syncs them.
+    """
     if not os.path.isdir(root):
         raise FileNotFoundError(errno.ENOENT, "the tree is gone", root)
+    grown: dict[str, None] = {}
     for folder in relative:
-        os.makedirs(os.path.join(root, folder), exist_ok=True)
+        path = root
+        for part in folder.split("/"):  # not `makedirs`: that would make the root, were it removed in this moment
+            above, path = path, os.path.join(path, part)
+            if not os.path.isdir(path):
+                grown[above] = None
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(path)
+    return list(grown)

@@ -35,15 +35,37 @@ def has_anything(root: str, instruction: str) -> bool:
 
 
 def state_folders(folder: str) -> Iterator[tuple[str, str]]:
-    """(place, folder relative to the instruction) of every state directory, in the order of life."""
+    """(place, folder relative to the instruction) of every state directory, in the order of life.
+
+    A link in the place of one is none: nothing is read or moved through it.
+    """
     for state in State:
+        if is_linked(folder, state.value):
+            continue
         if state not in FOLDERED:
             yield state.value, state.value
             continue
         for name in _subfolders(os.path.join(folder, state.value)):
             yield place_of(state, name), f"{state.value}/{name}"
     for synonym, place in SYNONYMS.items():
-        yield place, synonym
+        if not is_linked(folder, synonym):
+            yield place, synonym
+
+
+def is_linked(folder: str, relative: str) -> bool:
+    """Whether somebody put a link in the place of a folder of an instruction, or of one above it."""
+    path = folder
+    for name in relative.split("/"):
+        path = f"{path}/{name}"
+        if os.path.islink(path):
+            return True
+    return False
+
+
+def divides(point: str) -> bool:
+    """Whether a mount at this place, relative to the tree, lies between the state directories of an instruction."""
+    parts = point.split("/")
+    return len(parts) > 1 and is_instruction_name(parts[0]) and parts[1] in ("tasks", "queues")
 
 
 def _subfolders(path: str) -> list[str]:
@@ -98,7 +120,7 @@ def _listing(place: str, folder: str, names: list[str]) -> Listing:
                 listing.odd.append((name, why))
         elif stem == "queue" and place.startswith(State.AGENTS.value):
             continue
-        elif why := id_fault(stem):
+        elif why := near_miss(name) or id_fault(stem):
             listing.odd.append((name, why))
         else:
             listing.tasks.append(stem)
