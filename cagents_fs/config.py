@@ -26,6 +26,7 @@ from cagents_fs.settings import (
     SLOTS,
     Setting,
 )
+from cagents_fs.store import reading
 from cagents_fs.store.reading import Signature
 
 _DEFAULT = Policy()
@@ -74,6 +75,22 @@ def watched_files(root: str) -> list[str]:
 def stamp(root: str) -> tuple[Signature | None, ...]:
     """Differs once any of the files has changed. Costs a stat each; nothing is read."""
     return tuple(_signature(path) for path in watched_files(root))
+
+
+def is_being_written(root: str) -> bool:
+    """Whether anybody has one of the files open for writing, as far as the kernel tells us."""
+    return any(map(_is_being_written, watched_files(root)))
+
+
+def _is_being_written(path: str) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return reading.is_being_written(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _signature(path: str) -> Signature | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from functools import partial
@@ -11,14 +12,15 @@ from pydantic import ValidationError
 
 from cagents_fs.core.coherence import plan_faults
 from cagents_fs.core.graph import choose_mode
-from cagents_fs.model.faults import Fault
+from cagents_fs.model.faults import MOST_FAULTS, Fault, and_more
 from cagents_fs.model.files import Plan, Task
 from cagents_fs.model.ids import fold, id_fault
 from cagents_fs.model.policy import Policy
-from cagents_fs.store.check import check
+from cagents_fs.store.check import SCHEMA, check
 from cagents_fs.store.definitions import as_written
 from cagents_fs.store.yaml import PLAN, Document, Unreadable, parse_mapping
 
+MOST_UNREADABLE = 1000
 SHELL = "shell"  # the embedded agent that runs a task's `command`; all others ignore it
 
 
@@ -65,11 +67,13 @@ def judge(data: bytes, path: str, policy: Policy, instruction: str | None = None
     faults += [*reading.references(), *reading.together(checked.value, policy)]
     faults = sorted(dict.fromkeys(faults), key=_standing)
     plan = None if faults else checked.value
+    if len(faults) > MOST_FAULTS + 1:  # the last of a hundred and one says how many more there are
+        faults[MOST_FAULTS:] = and_more(len(faults) - MOST_FAULTS, SCHEMA, path)
     return Judged(plan, as_written(document.value), sha256, tuple(faults), checked.warnings, elsewhere)
 
 
 def _standing(fault: Fault) -> tuple[int, int]:
-    return fault.line or 0, fault.column or 0
+    return fault.line or sys.maxsize, fault.column or 0  # what has no place says how many more there are
 
 
 def _at(fault: Fault, path: str) -> Fault:
@@ -154,13 +158,14 @@ def _readable(plan: Plan | None, value: Any) -> dict[int, Task]:
     """The tasks that fit the schema, by their number in the plan."""
     if plan is not None:
         return dict(enumerate(plan.tasks))
-    readable = {}
+    readable: dict[int, Task] = {}
     listed = value.get("tasks")
     for number, item in enumerate(listed if isinstance(listed, list) else []):
         try:
             readable[number] = Task.model_validate(item)
         except ValidationError:
-            continue
+            if number - len(readable) > MOST_UNREADABLE:
+                break  # more than enough is said of them
     return readable
 
 

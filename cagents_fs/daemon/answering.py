@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from cagents_fs.core.index import Work
 from cagents_fs.model.actions import Action, KeepCopy, Note, Tell
-from cagents_fs.model.faults import Fault
+from cagents_fs.model.faults import MOST_FAULTS, Fault
 from cagents_fs.model.ids import id_fault
 from cagents_fs.model.text import safe_text
 
@@ -44,7 +44,7 @@ def answer(
             "key": key,
             "path": safe_text(path),
             "quarantined": True,
-            "faults": [fault.to_json() for fault in faults[:100]],
+            "faults": [fault.to_json() for fault in faults[: MOST_FAULTS + 1]],
         },
     )
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from cagents_fs.core.coherence import added_faults
-from cagents_fs.core.index import Record, Work
+from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.answering import answer, mended, version_of
 from cagents_fs.daemon.fresh import FreshFiles
 from cagents_fs.daemon.intake import take_in_plan, take_in_task
@@ -14,7 +14,7 @@ from cagents_fs.daemon.settling import Settling
 from cagents_fs.model.actions import Action, Note
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.files import Instruction, Request, Task
-from cagents_fs.model.ids import fold, is_candidate, stem_of
+from cagents_fs.model.ids import fold, is_candidate, near_miss
 from cagents_fs.model.layout import PLAN, SYNONYMS
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
@@ -23,10 +23,13 @@ from cagents_fs.plans import judge, lacks_command
 from cagents_fs.store.check import check
 from cagents_fs.store.commit import Committer
 from cagents_fs.store.definitions import as_written, digest
+from cagents_fs.store.descent import real_folder
 from cagents_fs.store.disk import rename_noreplace
 from cagents_fs.store.reading import NotRegular, Snapshot, TooLarge, read_bounded
 from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
 from cagents_fs.store.yaml import Unreadable, parse_mapping
+
+DESCRIBED = "instruction.yaml"
 
 
 class PlanEyes(FreshFiles):
@@ -37,6 +40,8 @@ class PlanEyes(FreshFiles):
         super().__init__(root, settling, policy)
         self.committer = committer
         self._task_files: dict[tuple[str, str], tuple[int, int, int]] = {}
+        self._unread: set[tuple[str, str]] = set()  # task files that were there at a start, and only looked at by stat
+        self._released: list[tuple[str, str]] = []  # those of them from which an agent may read now
         self._orphans: dict[tuple[str, str], tuple[str, str]] = {}  # tasks without their parent -> path, parent
 
     # -- plans -----------------------------------------------------------------------------------------------------
@@ -98,7 +103,7 @@ class PlanEyes(FreshFiles):
             yield from answer(work, relative, faults, version_of(data), task_id=stem)
             return
         if work.history.intake is None:
-            self._instruction(work)
+            yield from self._instruction(work, now)
         source = SYNONYMS.get(folder, folder)
         take_in_task(work, task, as_written(document.value), source, self.committer, self.policy(), now)
         self.remember_files(work)
@@ -129,13 +134,35 @@ class PlanEyes(FreshFiles):
                 self.reconsider(work, relative)
                 self.wake_s = now.s
 
-    def remember_files(self, work: Work) -> None:
-        """What stat says of the task files now: a rename changes none of it, an edit does."""
+    def remember_files(self, work: Work, *, read: bool = True) -> None:
+        """What stat says of the task files now: a rename changes none of it, an edit does.
+
+        Those that are not read at a start, as they are many and only wait, are read when they are released.
+        """
         for task_id, record in work.records.items():
             if record.place is not None and record.state not in FINAL and (work.id, task_id) not in self._task_files:
                 with contextlib.suppress(FileNotFoundError):
                     path = os.path.join(self.root, work.id, record.place, f"{task_id}.yaml")
                     self._task_files[work.id, task_id] = _mark(os.lstat(path))
+                    if not read:
+                        self._unread.add((work.id, task_id))
+
+    def is_to_be_read(self, work: Work, task_id: str) -> bool:
+        """Whether a task that we have released was not read since the start; it is in the next turn."""
+        if (work.id, task_id) not in self._unread:
+            return False
+        self._released.append((work.id, task_id))
+        return True
+
+    def released(self, index: Index) -> Iterator[Action]:
+        """Read what was released: somebody may have written into it while no daemon was there."""
+        while self._released:
+            instruction, task_id = key = self._released.pop()
+            self._unread.discard(key)
+            self._task_files.pop(key, None)
+            work = index.works.get(instruction)
+            if work is not None and task_id in work.records and work.records[task_id].place is not None:
+                yield from self.task_file(work, work.records[task_id], new=True)
 
     def task_file(self, work: Work, record: Record, *, new: bool = False) -> Iterator[Action]:
         """Somebody may have written into a task file that was taken in: that is said, and changes nothing."""
@@ -175,22 +202,29 @@ class PlanEyes(FreshFiles):
         if problem := lacks_command(task, self.policy()):
             yield Fault("no_command", problem, relative)
 
-    def _instruction(self, work: Work) -> None:
+    def _instruction(self, work: Work, now: Now) -> Iterator[Action]:
         """An instruction without a plan may describe itself; where it does not, the defaults hold."""
-        path = os.path.join(self.root, work.id, "instruction.yaml")
-        try:
-            checked = check(parse_mapping(read_bounded(path, self.policy().max_file_bytes).data), Instruction, path)
-        except (OSError, NotRegular, TooLarge, Unreadable):
-            return
-        if checked.value is not None:
-            work.instruction = checked.value
+        for item in self.settled(work, DESCRIBED, self.policy().max_file_bytes, now):
+            if not isinstance(item, Snapshot):
+                yield item
+                continue
+            faults: tuple[Fault, ...]
+            try:
+                checked = check(parse_mapping(item.data), Instruction, DESCRIBED)
+            except Unreadable as error:
+                faults = tuple(Fault(f.code, f.message, DESCRIBED, f.line, f.column) for f in error.faults)
+            else:
+                faults = checked.faults
+                work.instruction = checked.value or work.instruction
+            if faults:
+                yield from answer(work, DESCRIBED, faults, version_of(item.data))
 
     def double(self, work: Work, task_id: str, kept: str, others: tuple[str, ...]) -> Iterator[Action]:
         """A task has two files for good. One counts; the others go to quarantine as they are."""
         for place in others:
             source = os.path.join(self.root, work.id, place, f"{task_id}.yaml")
             target = os.path.join(self.root, work.id, "quarantine", f"{place.replace('/', '__')}__{task_id}.yaml")
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            real_folder(os.path.dirname(target), new=1)
             number = 2
             while os.path.lexists(target):
                 target, number = f"{target}.{number}", number + 1
@@ -212,9 +246,12 @@ class PlanEyes(FreshFiles):
 
     def request(self, work: Work, name: str, now: Now) -> Iterator[Action]:
         """Look at one request."""
-        if not is_candidate(name) or stem_of(name) is None or name in work.requests:
+        if not is_candidate(name) or name in work.requests:
             return
         relative = f"requests/{name}"
+        if wrong := near_miss(name):
+            yield from answer(work, relative, [Fault("bad_name", wrong, relative)], "name")
+            return
         for item in self.settled(work, relative, self.policy().max_file_bytes, now):
             if not isinstance(item, Snapshot):
                 yield item

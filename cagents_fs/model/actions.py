@@ -200,6 +200,7 @@ class Wake:
     """Look again at this time (observed seconds), even if nothing happens before."""
 
     at_s: float
+    handed_in: tuple[str, str] | None = None  # and compare what was handed in for this task of this instruction
 
 
 Action = (

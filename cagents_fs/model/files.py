@@ -9,9 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from cagents_fs.model.durations import Duration
-from cagents_fs.model.fields import Digest, Mode, Moment, Number, Priority, Said, Text, Texts, Whole, listed
+from cagents_fs.model.fields import Digest, Flag, Mode, Moment, Number, Priority, Said, Text, Texts, Whole, listed
 from cagents_fs.model.ids import Id
 from cagents_fs.model.parts import Criteria, Dependencies, Record, long_form
+from cagents_fs.model.text import found
+
+MOST_DIGITS_OF_A_STAGE = 10
 
 
 def _kind_of_stage(value: object) -> str:
@@ -19,7 +22,15 @@ def _kind_of_stage(value: object) -> str:
     return "name" if isinstance(value, str) and not (value.isascii() and value.isdigit()) else "number"
 
 
-StageNumber = Annotated[Whole, Field(ge=0, le=100_000), BeforeValidator(lambda v: int(v) if isinstance(v, str) else v)]
+def _number_of_stage(value: object) -> object:
+    if isinstance(value, str) and len(value) < MOST_DIGITS_OF_A_STAGE:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a whole number or a name, found {found(value)}")
+    return value
+
+
+StageNumber = Annotated[Whole, Field(ge=0, le=100_000), BeforeValidator(_number_of_stage)]
 Stage = Annotated[Annotated[StageNumber, Tag("number")] | Annotated[Id, Tag("name")], Discriminator(_kind_of_stage)]
 
 
@@ -105,7 +116,7 @@ class Artifact(Record):
     """A file that an agent hands in."""
 
     path: Said
-    size_bytes: Annotated[Whole, Field(ge=0)]
+    size_bytes: Annotated[Whole, Field(ge=0, lt=1 << 63)]
     checksum: Digest
     name: Text | None = None
     type: Text | None = None
@@ -116,7 +127,7 @@ class CriterionMet(Record):
     """What an agent says of one criterion."""
 
     criterion: Said
-    met: Annotated[bool, Field(strict=True)]
+    met: Flag
     evidence: Text | None = None
 
 
@@ -191,7 +202,7 @@ class Request(Record):
     from_: Text | None = Field(default=None, alias="from")
     timestamp: Moment | None = None
     reason: Text | None = None
-    skip: bool = False
+    skip: Flag = False
     agent: Id | None = None  # who gets it, where the action is `reassign`
     on: Said | None = None  # whom it is to wait for, where the action is `add_dependency`
 

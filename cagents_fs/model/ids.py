@@ -25,7 +25,8 @@ _COPY = re.compile(r"(?P<stem>.+?)(?: \(\d+\)| ?- ?copy| copy| \(copy(?: \d+)?\)
 def id_fault(text: object) -> str | None:
     """None when `text` may be an id or an agent's name; otherwise what is wrong and what to do."""
     if not isinstance(text, str):
-        return f"an id is text, found {_kind(text)}; put it in quotes if it is meant as an id"
+        how = "write one id" if isinstance(text, list | tuple | dict) else "put it in quotes if it is meant as an id"
+        return f"an id is text, found {_kind(text)}; {how}"
     if not text:
         return "an id must not be empty; use 1 to 100 of A-Z a-z 0-9 . _ -"
     shown = safe_text(text, 60)
@@ -87,10 +88,11 @@ def near_miss(name: str) -> str | None:
         return None
     shown, stem = safe_text(name, 120), name[: name.rindex(".")]
     if _READ.fullmatch(f"{stem}.yaml"):
-        return f"'{shown}' is not read: rename it to '{stem}.yaml'"
+        return f"'{shown}' is not read: rename it to '{safe_text(stem, 120)}.yaml'"
     copy = _COPY.fullmatch(stem)
     if copy is not None and _READ.fullmatch(f"{copy['stem']}.yaml"):
-        return f"'{shown}' is not read: it looks like a copy of '{copy['stem']}.yaml'; remove or rename it"
+        original = safe_text(copy["stem"], 120)
+        return f"'{shown}' is not read: it looks like a copy of '{original}.yaml'; remove or rename it"
     return f"'{shown}' is not read: name it ID.yaml, with an id of A-Z a-z 0-9 . _ - that begins with a letter or digit"
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cagents_fs.model.durations import Duration
-from cagents_fs.model.fields import Said, Text, Texts, as_text
+from cagents_fs.model.fields import Flag, Said, Text, Texts, as_list, as_text
 from cagents_fs.model.ids import Id
+from cagents_fs.model.text import found
 
 
 class Record(BaseModel):
@@ -22,7 +23,7 @@ class Criterion(Record):
     criterion: Said
     check: Said | None = None
     timeout: Duration | None = None
-    must_fail_before: bool = False
+    must_fail_before: Flag = False
 
 
 class Dependency(Record):
@@ -61,7 +62,7 @@ def long_form(value: object) -> object:
     if isinstance(value, list | tuple):
         return {"hard_dependencies": [_named(item) for item in value]}
     if isinstance(value, str):
-        raise ValueError(f"expected a list, found a text; write it as a list: [{value}]")
+        raise ValueError(f"expected a list, found {found(value)}; {as_list(value)}")
     if isinstance(value, Mapping):
         return {
             key: [_named(item) for item in items]
@@ -69,7 +70,7 @@ def long_form(value: object) -> object:
             else ([] if items is None else items)
             for key, items in value.items()
         }
-    return value
+    raise ValueError(f"expected a list of task ids, found {found(value)}")
 
 
 def _named(item: object) -> object:
@@ -79,7 +80,7 @@ def _named(item: object) -> object:
 
 def _criteria(value: object) -> object:
     if isinstance(value, str):
-        raise ValueError("expected a list, found a text; write each criterion as an item: - " + value[:60])
+        raise ValueError(f"expected a list, found {found(value)}; write each criterion as an item: - {value[:60]}")
     if not isinstance(value, list | tuple):
         return () if value is None else value
     return tuple({"criterion": as_text(item)} if isinstance(as_text(item), str) else item for item in value)

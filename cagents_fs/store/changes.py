@@ -1,5 +1,6 @@
 """The changes of place and content that a turn makes in one instruction, one action at a time."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from cagents_fs.store import definitions
 from cagents_fs.store.disk import Outcome, create, put, rename_noreplace, swap_in
 from cagents_fs.store.dump import dump, edit
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
+from cagents_fs.store.tree import is_linked
 from cagents_fs.store.yaml import Unreadable
 
 MOST_BYTES = 256 << 20  # of a task file: as much as a plan may have
@@ -65,7 +67,15 @@ class Renames:
                 return other
         return path
 
+    def _no_link(self, *places: str) -> None:
+        """Nothing is moved or written where somebody put a link in the place of a state directory. Raises OSError."""
+        for place in places:
+            if is_linked(self.folder, place):
+                path = os.path.join(self.folder, place)
+                raise NotADirectoryError(errno.ENOTDIR, "somebody put a link in the place of a folder", path)
+
     def _rename(self, task_id: str, source: str, target: str) -> None:
+        self._no_link(source, target)
         old, new = self._path(source, task_id), os.path.join(self.folder, target, f"{task_id}.yaml")
         try:
             outcome = rename_noreplace(old, new)
@@ -80,6 +90,7 @@ class Renames:
 
     def edit(self, place: str, task_id: str, changes: Mapping[str, Any]) -> None:
         """Change keys of a task file; None removes a key. A damaged file stays as it is. Raises LostRace, OSError."""
+        self._no_link(place)
         path = self._path(place, task_id)
         try:
             old = read_bounded(path, MOST_BYTES).data
@@ -105,6 +116,7 @@ class Renames:
             source = os.path.join(self.folder, output)
             if not os.path.isdir(source):
                 continue
+            self._no_link(os.path.dirname(output), "outputs/abandoned")
             target = self._free_name(os.path.join(self.folder, "outputs/abandoned", f"{task_id}.{attempt}"))
             if rename_noreplace(source, target) is not Outcome.MOVED:
                 raise LostRace(f"{output} changed while it was put aside")
@@ -123,6 +135,7 @@ class Renames:
         return candidate
 
     def _make(self, action: Make) -> None:
+        self._no_link(action.place)
         data = self._definition(action.task_id, action.attempt)
         path = os.path.join(self.folder, action.place, f"{action.task_id}.yaml")
         if data is None or create(path, data, durable=self._durable) is not Outcome.MOVED:

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from cagents_fs.model.faults import Fault
+from cagents_fs.model.faults import MOST_FAULTS, Fault, and_more
+from cagents_fs.model.fields import as_list
+from cagents_fs.model.text import found as found_there
 from cagents_fs.model.text import safe_text
 from cagents_fs.store.yaml import Document
 
@@ -21,6 +23,7 @@ Loc = tuple[str | int, ...]
 
 SCHEMA = "schema"
 UNKNOWN_KEY = "unknown_key"
+MOST_UNKNOWN = 100  # keys that are named; a file may hold tens of thousands
 
 
 @dataclass(frozen=True)
@@ -38,34 +41,58 @@ def check(document: Document, model: type[T], path: str) -> Checked[T]:
     Unknown keys are kept, and named in a warning with the nearest key that is known and absent.
     """
     value: T | None = None
+    problems: list[Any] = []
     faults: list[Fault] = []
     try:
         value = model.model_validate(document.value)
     except ValidationError as error:
-        faults = [_fault(document, found, path) for found in error.errors(include_url=False) if not _echo(found)]
+        problems = [found for found in error.errors(include_url=False) if not _echo(found)]
     except Exception as error:  # a validator that met what its author did not think of must not end the daemon
         faults = [Fault(SCHEMA, f"cannot be judged ({type(error).__name__}: {safe_text(str(error), 200)})", path, 1, 1)]
-    unknown = _strangers(document.value, model, ()) if value is None else _extras(value, ())
-    warnings = [_unknown(document, loc, known, path) for loc, known in unknown]
-    return Checked(value, _ordered(faults), _ordered([*document.warnings, *warnings]))
+    unknown = list(_strangers(document.value, model, ()) if value is None else _extras(value, ()))
+    warnings = [_unknown(document, loc, known, path) for loc, known in unknown[:MOST_UNKNOWN]]
+    meant = {(*loc[:-1], near): loc for loc, known in unknown[:MOST_UNKNOWN] if (near := _nearest(loc, known))}
+    faults += [_fault(document, found, meant, path) for found in problems[:MOST_FAULTS]]
+    ordered = (*_ordered(faults), *and_more(len(problems) - MOST_FAULTS, SCHEMA, path))
+    return Checked(value, ordered, _ordered([*document.warnings, *warnings]))
 
 
 def _ordered(faults: list[Fault]) -> tuple[Fault, ...]:
     return tuple(sorted(dict.fromkeys(faults), key=lambda fault: (fault.line or 0, fault.column or 0)))
 
 
-def _fault(document: Document, problem: Any, path: str) -> Fault:
+def _fault(document: Document, problem: Any, meant: Mapping[Loc, Loc], path: str) -> Fault:
     loc = _located(document.value, problem["loc"], keep_last=problem["type"] == "missing")
     words = safe_text(_words(problem), 500)
+    missing = loc if problem["type"] == "missing" else (words.partition(": missing; ")[0],)
+    if instead := meant.get(missing):
+        words = words.removesuffix("; add it") + _instead(document, instead)
     return Fault(SCHEMA, f"{_dotted(loc)}: {words}" if loc else words, path, *(document.place(loc) or (None, None)))
+
+
+def _instead(document: Document, loc: Loc) -> str:
+    """The unknown key that may be the one that is missing."""
+    key, line = str(loc[-1]), (document.key_place(loc) or (None,))[0]
+    odd = "" if key.isascii() else f" (it has U+{next(ord(letter) for letter in key if not letter.isascii()):04X})"
+    return f"; is '{safe_text(key, 60)}'{odd} in line {line} meant?"
 
 
 def _unknown(document: Document, loc: Loc, known: Sequence[str], path: str) -> Fault:
     loc = _located(document.value, loc, keep_last=True)
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    near = _nearest(loc, known)
+    hint = f"; did you mean '{near}'?" if near else ""
     place = document.key_place(loc) or (None, None)
     return Fault(UNKNOWN_KEY, f"{_dotted(loc)}: unknown key, kept but not read{hint}", path, *place)
+
+
+def _nearest(loc: Loc, known: Sequence[str]) -> str | None:
+    """The known key that an unknown one was probably meant to be."""
+    return _near(str(loc[-1]), known)
+
+
+def _near(text: str, words: Sequence[str]) -> str | None:
+    folded = {word.casefold(): word for word in reversed(words)}
+    return next((folded[near] for near in difflib.get_close_matches(text[:100].casefold(), folded, n=1)), None)
 
 
 def _echo(problem: Any) -> bool:
@@ -123,13 +150,13 @@ _WORDS: Mapping[str, str] = {
 
 def _words(problem: Any) -> str:
     kind, context, given = problem["type"], problem.get("ctx", {}), problem["input"]
-    found = _found(given)
+    found = found_there(given)
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
     if kind in ("literal_error", "enum"):
         options = [option.strip("'") for option in re.split(r", | or ", context["expected"])]
-        near = difflib.get_close_matches(str(given), options, n=1)
-        return f"expected {', '.join(options)}; found {found}" + (f"; did you mean '{near[0]}'?" if near else "")
+        near = _near(str(given), options)
+        return f"expected {', '.join(options)}; found {found}" + (f"; did you mean '{near}'?" if near else "")
     if kind == "string_pattern_mismatch" and context["pattern"] == r"\S":
         return "must not be blank"
     if kind in ("too_short", "too_long") and isinstance(given, str):
@@ -143,25 +170,8 @@ def _words(problem: Any) -> str:
     if kind == "string_type" and (given is None or isinstance(given, bool)):
         words += "; put it in quotes if it is text"
     if words.startswith("expected a list") and isinstance(given, str):
-        words += f"; write it as a list: [{given[:60]}]"
+        words += f"; {as_list(given)}"
     return words
-
-
-def _found(value: object) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return f"'{safe_text(value, 60)}'"
-        case int() | float():
-            return safe_text(str(getattr(value, "text", value)), 60)
-        case list() | tuple():
-            return "a list"
-        case dict():
-            return "a mapping"
-    return type(value).__name__
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None), datetime})  # most values, and no record among them

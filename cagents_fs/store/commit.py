@@ -13,11 +13,14 @@ After a crash each intent without an outcome is completed from the tree, as `mov
 somebody else is `void`, and so is what was decided after it for the same instruction, which is read again.
 """
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from cagents_fs.errors import InvalidTree, TreeLost
 from cagents_fs.model.actions import (
     Action,
     Make,
@@ -34,9 +37,10 @@ from cagents_fs.model.observations import Now
 from cagents_fs.store import informing, journal
 from cagents_fs.store.changes import LostRace, Renames
 from cagents_fs.store.disk import sync_folder
-from cagents_fs.store.locks import QueueLock
+from cagents_fs.store.locks import Busy, QueueLock
 
 Line = dict[str, Any]
+PATIENCE_S = 0.5  # of a whole turn with those who keep queues locked; then those instructions wait, and no others
 
 
 class Reporter(Protocol):
@@ -52,6 +56,7 @@ class Done:
 
     lost: set[str] = field(default_factory=set)  # instructions in which somebody else was first
     undone: list[Action] = field(default_factory=list)  # what was not done for that
+    busy: dict[str, str] = field(default_factory=dict)  # of these, who keeps their queues locked
 
 
 @dataclass(slots=True)
@@ -66,19 +71,33 @@ class _Batch:
 class Committer:
     """Makes actions durable. One at a time has the tree."""
 
-    def __init__(self, root: str, reporter: Reporter, *, power_loss: bool) -> None:
-        """With `power_loss`, what is acknowledged survives a power cut; else only the death of this process."""
+    def __init__(
+        self, root: str, reporter: Reporter, *, power_loss: bool, lost: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """With `power_loss`, what is acknowledged survives a power cut; else only the death of this process.
+
+        `lost` says why the tree is no longer ours, where it is not.
+        """
         self.root = root
+        self._lost = lost
         self.power_loss = power_loss
         self._reporter = reporter
         self._journals: dict[str, journal.Journal] = {}
         self._locks: dict[str, QueueLock] = {}
-        self._unsynced_folders: set[str] = set()
+        self._unsynced_folders: dict[str, None] = {}  # in the order of the changes: the target of a rename comes first
 
     def open(self, instruction: str, lines: journal.Lines) -> None:
         """Open the journal of an instruction for appending. Raises OSError."""
         self.forget(instruction)
-        self._journals[instruction] = journal.Journal(os.path.join(self.root, instruction, JOURNAL), lines)
+        path = os.path.join(self.root, instruction, JOURNAL)
+        is_new = not os.path.lexists(path)
+        self._journals[instruction] = journal.Journal(path, lines)
+        if is_new:
+            self.renamed_in(os.path.dirname(path))
+
+    def has_lost(self, instruction: str) -> bool:
+        """Whether the journal that is open is no longer the one that lies there."""
+        return instruction in self._journals and self._journals[instruction].is_lost()
 
     def forget(self, instruction: str) -> None:
         """Close the journal of an instruction."""
@@ -94,16 +113,16 @@ class Committer:
                 self.forget(instruction)
 
     def commit(self, actions: Sequence[Action], now: Now) -> Done:
-        """Do a turn's actions. Raises OSError; then the tree has to be read again."""
+        """Do a turn's actions. Raises OSError; then the tree has to be read again. Raises TreeLost: it is not ours."""
+        self._still_ours()
         batches = _by_instruction(actions)
         self._inform(actions, now)
         for instruction, batch in batches.items():
             self._announce(instruction, batch, now)
-        done = Done()
+        done, deadline_s = Done(), time.monotonic() + PATIENCE_S
         for instruction, batch in batches.items():
             if any(isinstance(action, Move | Undo | Recognise | Make) for action in batch.actions):
-                with self._lock(instruction):
-                    self._perform(instruction, batch, now, done)
+                self._perform_locked(instruction, batch, now, done, deadline_s)
             else:
                 self._perform(instruction, batch, now, done)
         self._settle({name: batch for name, batch in batches.items() if name not in done.lost})
@@ -111,6 +130,7 @@ class Committer:
 
     def note(self, instruction: str, lines: Iterable[Mapping[str, Any]], *, durable: bool = True) -> None:
         """Append lines that are no part of a turn: intake, processes. Raises OSError."""
+        self._still_ours()
         opened = self._journals[instruction]
         opened.append(list(lines))
         if durable:
@@ -126,18 +146,14 @@ class Committer:
     def renamed_in(self, folder: str) -> None:
         """A name in this folder changed and has to be synced before the next `moved` lines are."""
         if self.power_loss:
-            self._unsynced_folders.add(folder)
+            self._unsynced_folders[folder] = None
 
     def _sync_folders(self) -> None:
         while self._unsynced_folders:
-            folder = self._unsynced_folders.pop()
-            try:
+            folder = next(iter(self._unsynced_folders))
+            with contextlib.suppress(FileNotFoundError):  # an output directory that was swept aside since
                 sync_folder(folder)
-            except FileNotFoundError:
-                continue  # an output directory that was swept aside since
-            except OSError:
-                self._unsynced_folders.add(folder)
-                raise
+            del self._unsynced_folders[folder]
 
     def _lock(self, instruction: str) -> QueueLock:
         if instruction not in self._locks:
@@ -176,13 +192,39 @@ class Committer:
             self._sync_folders()
             opened.sync()
 
+    def _perform_locked(self, instruction: str, batch: _Batch, now: Now, done: Done, deadline_s: float) -> None:
+        """Where somebody keeps the queues of an instruction locked, its batch is put off, and no other."""
+        lock = self._lock(instruction)
+        try:
+            lock.take(max(0.0, deadline_s - time.monotonic()))
+        except (Busy, InvalidTree) as error:
+            done.busy[instruction] = error.message
+            done.lost.add(instruction)
+            self._perform(instruction, batch, now, done)  # which says of each intent that it came to nothing
+            return
+        try:
+            self._perform(instruction, batch, now, done)
+        finally:
+            lock.release()
+
+    def is_free(self, instruction: str) -> bool:
+        """Whether nobody keeps the queues of an instruction locked. Raises OSError."""
+        try:
+            return self._lock(instruction).is_free()
+        except InvalidTree:
+            return False
+
+    def _still_ours(self) -> None:
+        if (why := self._lost()) is not None:
+            raise TreeLost(why)
+
     def _perform(self, instruction: str, batch: _Batch, now: Now, done: Done) -> None:
         renames = Renames(self.root, instruction, self.renamed_in, durable=self.power_loss)
         try:
             for position, action in enumerate(batch.actions):
                 if instruction in done.lost:
                     done.undone.append(action)
-                    self._void(batch, position, action, now)
+                    self._void(batch, position, action, now, done.busy.get(instruction))
                     continue
                 try:
                     renames.do(action, now)
@@ -211,9 +253,10 @@ class Committer:
             case Phase():
                 batch.after.append({**at, "event": "phase", "phase": action.phase, "reason": action.reason})
 
-    def _void(self, batch: _Batch, position: int, action: Action, now: Now) -> None:
+    def _void(self, batch: _Batch, position: int, action: Action, now: Now, why: str | None = None) -> None:
         if position in batch.intents:
-            facts = {"event": "void", "intent": batch.intents[position], "reason": "somebody else was first"}
+            reason = why or "somebody else was first"
+            facts = {"event": "void", "intent": batch.intents[position], "reason": reason}
             batch.after.append({"time": iso(now.wall_s), **_about(action), **facts})
 
     def _settle(self, batches: Mapping[str, _Batch]) -> None:

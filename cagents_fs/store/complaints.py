@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import yaml
@@ -43,6 +44,7 @@ class _Trouble:
 _YAML_LINE = re.compile(r"""\s*(?:-(?:\s|$)|[\[{"'?&*!|>%#]|[^\s#:][^:]*:(?:\s|$)|[\w.-]+:\S|---|\.\.\.)""")
 NO_SPACE = re.compile(r"""(?P<head>\s*(?:-\s+)*)(?P<key>[A-Za-z_][\w.-]*):(?!//)(?P<value>[^\s:].*)$""")
 _NO_DASH_SPACE = re.compile(r"\s*-[^\s-]")
+_ITEM = re.compile(r"[^,\]}]*")  # of a list or a mapping in one line
 _FENCE = re.compile(r"(?:```|~~~)")
 # Neither libyaml nor YAML 1.2 lets these stand in a file.
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -55,15 +57,16 @@ def explain(error: yaml.YAMLError, lines: Sequence[str]) -> list[Complaint]:
     mark: Any = getattr(error, "problem_mark", None)
     began: Any = getattr(error, "context_mark", None) or mark
     problem = f"{getattr(error, 'context', None) or ''}: {getattr(error, 'problem', None) or error}"
+    unknown = f"this is no valid YAML: {safe_text(problem.removeprefix(': '), 200)}"
     if mark is None:
-        return [Complaint(f"this is no valid YAML: {safe_text(problem, 200)}")]
+        return [Complaint(unknown)]
     trouble = _Trouble(problem, lines, mark.line, mark.column, began.line, began.column)
     for pattern, rules in _RULES:
         if pattern.search(problem):
             found = next((complaint for rule in rules if (complaint := rule(trouble)) is not None), None)
             if found is not None:
                 return [found]
-    return [Complaint(f"this is no valid YAML: {safe_text(problem.removeprefix(': '), 200)}", mark.line, mark.column)]
+    return [Complaint(unknown, mark.line, mark.column)]
 
 
 def about_key(line: str) -> str:
@@ -86,14 +89,18 @@ def _control(lines: Sequence[str]) -> Complaint:
 
 def _suggestion(line: str, start: int) -> str:
     """How the line reads with its value, from column `start` on, in quotes."""
-    value = line[start:].strip()
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+    head, value, rest = line[:start], line[start:].strip(), ""
+    if head.count("[") + head.count("{") > head.count("]") + head.count("}"):  # an item of a list in one line
+        value, rest = (_ITEM.match(value) or [""])[0].rstrip(), value
+        rest = rest.removeprefix(value)
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" and value[1:-1].count(value[0]) % 2:
         value = value[1:-1]  # `'don't'` was meant to be quoted
     if not value or len(value) > 200:
         return ""
     quote = "'" if '"' in value or "\\" in value else '"'
     value = value.replace("'", "''") if quote == "'" else value
-    return f": {safe_text(f'{line[:start].strip()} {quote}{value}{quote}'.strip(), 120)}"
+    space = " " if head[-1:].isspace() or not rest else ""
+    return f": {safe_text(f'{head.strip()}{space}{quote}{value}{quote}{rest}'.strip(), 120)}"
 
 
 def _fence(trouble: _Trouble) -> Complaint | None:
@@ -173,17 +180,15 @@ def _deeper(trouble: _Trouble) -> Complaint | None:
     if trouble.before < 0:
         return None
     above = safe_text(trouble.at(trouble.before).strip(), 60)
-    text = (
-        f"a key cannot begin here: the line above ('{above}') already has a value; give both lines the same indentation"
-    )
+    how = "give both lines the same indentation"
+    text = f"a key cannot begin here: the line above ('{above}') already has a value; {how}"
     return Complaint(text, trouble.line, len(line) - len(line.lstrip()))
 
 
 def _neither(trouble: _Trouble) -> Complaint | None:
     line = safe_text(trouble.at(trouble.began).strip(), 60)
-    text = (
-        f"'{line}' is no `key: value`, no list item and no comment; begin it with #, or indent it into the text above"
-    )
+    how = "begin it with #, or indent it into the text above"
+    text = f"'{line}' is no `key: value`, no list item and no comment; {how}"
     return Complaint(text, trouble.began, trouble.began_column)
 
 
@@ -196,6 +201,10 @@ def _first_letter(trouble: _Trouble) -> Complaint | None:
 
 def _first_letter_began(trouble: _Trouble) -> Complaint | None:
     line = trouble.at(trouble.began)
+    if line.lstrip().startswith("* "):
+        return Complaint("an item of a list begins with `- `, not with `* `", trouble.began, line.index("*"))
+    if not trouble.began_column and ":" not in line:
+        return _neither(trouble)  # `**Request**`: quoted, it would fit no better
     letter = safe_text(line[trouble.began_column : trouble.began_column + 1])
     text = f"'{letter}' has a meaning of its own in YAML; quote this value{_suggestion(line, trouble.began_column)}"
     return Complaint(text, trouble.began, trouble.began_column)
@@ -216,8 +225,6 @@ def _indentation(trouble: _Trouble) -> Complaint | None:
     line = trouble.at(trouble.line)
     if line[: trouble.column].strip():
         return None
-    if not line.strip():
-        return Complaint("the file ends where a key is expected", trouble.line, trouble.column)
     if line.lstrip().startswith(("]", "}")):
         return Complaint("a closing bracket that nothing opens; remove it", trouble.line, trouble.column)
     kind = "list" if "block collection" in trouble.problem else "mapping"
@@ -233,10 +240,21 @@ def _indentation(trouble: _Trouble) -> Complaint | None:
 
 
 def _after_end(trouble: _Trouble) -> Complaint | None:
-    if any(line.startswith("...") for line in trouble.lines[: trouble.line]):
+    first = next((line for line in trouble.lines if line.strip() and not line.lstrip().startswith("#")), "")
+    if first[:1] == " " and ":" in first and trouble.column < len(first) - len(first.lstrip()):
+        text = "this line begins further left than the first key; give all keys of a mapping the same indentation"
+    elif any(line.startswith("...") for line in trouble.lines[: trouble.line]):
         text = "what follows the end of the document (`...`) is not read; remove it"
     else:
         text = "a second value follows the first; a file holds one mapping"
+    return Complaint(text, trouble.line, trouble.column)
+
+
+def _block(trouble: _Trouble) -> Complaint | None:
+    line = trouble.at(trouble.line)
+    if line.lstrip().startswith(("|", ">")):
+        return _neither(trouble)
+    text = "the text of a block begins on the line after `|` or `>`, indented by spaces; or quote this value"
     return Complaint(text, trouble.line, trouble.column)
 
 
@@ -250,10 +268,11 @@ def _bracket(trouble: _Trouble) -> Complaint | None:
     return Complaint(text + _suggestion(line, trouble.began_column), trouble.began, trouble.began_column)
 
 
-def _says(text: str) -> Callable[[_Trouble], Complaint]:
-    return lambda trouble: Complaint(text, trouble.line, trouble.column)
+def _here(text: str, trouble: _Trouble) -> Complaint:
+    return Complaint(text, trouble.line, trouble.column)
 
 
+_DIRECTIVE = "directives (lines that begin with %) are not read; remove this line"
 _LIST = "a list begins on a line of its own, below its key; or quote this value"
 _COLON = "a colon that ends no key; quote this text, or check the indentation"
 _MISFIT = "this fits nothing around it; quote this text, or check the indentation"
@@ -263,22 +282,19 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[Callable[[_Trouble], Complaint | None
     for pattern, rules in (
         ("", (_fence, _prose, _mark_inside)),
         ("cannot start any token|tab character", (_tab, _first_letter)),
-        ("mapping values are not allowed", (_no_space, _colon_in_value, _tab, _deeper, _says(_COLON))),
+        ("mapping values are not allowed", (_no_space, _colon_in_value, _tab, _deeper, partial(_here, _COLON))),
         ("could not find expected ':'", (_no_space, _no_dash_space, _tab, _neither)),
-        ("sequence entries are not allowed", (_says(_LIST),)),
+        ("sequence entries are not allowed", (partial(_here, _LIST),)),
         ("quoted scalar: found unexpected", (_unclosed,)),
-        ("escape|hexdecimal", (_says(_ESCAPE),)),
+        ("escape|hexdecimal", (partial(_here, _ESCAPE),)),
         ("mapping keys are not allowed", (_first_letter,)),
-        ("plain scalar: found unexpected", (_says("put a space after the colon; or quote this text"),)),
-        ("block scalar", (_says("the text of a block begins on the line after `|` or `>`, indented by spaces"),)),
+        ("plain scalar: found unexpected", (partial(_here, "put a space after the colon; or quote this text"),)),
+        ("block scalar", (_block,)),
         ("scanning an? (alias|anchor)|a tag|tag handle|tag URI", (_first_letter_began,)),
-        (
-            "directive|incompatible YAML",
-            (_says("directives (lines that begin with %) are not read; remove this line"),),
-        ),
+        ("directive|incompatible YAML", (partial(_here, _DIRECTIVE),)),
         ("expected <document start>|expected '<document start>'", (_tab, _after_end)),
         ("expected ',' or", (_bracket,)),
         ("node content", (_first_letter,)),
-        ("expected key|'-' indicator|<block end>", (_after_value, _tab, _indentation, _says(_MISFIT))),
+        ("expected key|'-' indicator|<block end>", (_after_value, _tab, _indentation, partial(_here, _MISFIT))),
     )
 )

@@ -7,6 +7,8 @@ import signal
 import stat
 from dataclasses import dataclass
 
+from cagents_fs.store.descent import open_folder
+
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO without a writer would hang the daemon
 _KINDS = (
     (stat.S_ISDIR, "directory"),
@@ -69,7 +71,7 @@ def read_bounded(path: str, max_bytes: int, dir_fd: int | None = None) -> Snapsh
     Raises NotRegular, TooLarge (before anything is read, or as soon as the file has grown too large), OSError.
     """
     try:
-        fd = os.open(path, _FLAGS, dir_fd=dir_fd)
+        fd = _open(path, dir_fd)
     except OSError as error:
         # A symlink gives ELOOP, a socket ENXIO; but so do a loop among the folders above and a device without driver.
         if error.errno in (errno.ELOOP, errno.ENXIO):
@@ -94,6 +96,26 @@ def read_bounded(path: str, max_bytes: int, dir_fd: int | None = None) -> Snapsh
         raise TooLarge(path, max(len(data), after.st_size), max_bytes)
     signature = Signature.of(before)
     return Snapshot(data, signature, being_written, signature == Signature.of(after))
+
+
+def _open(path: str, dir_fd: int | None) -> int:
+    """A descriptor. Somebody may have put a link in the place of a folder above: not even there is one followed."""
+    folder, name = os.path.split(path)
+    if dir_fd is not None or not folder.startswith("/"):
+        return os.open(path, _FLAGS, dir_fd=dir_fd)
+    try:
+        above = open_folder(folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotRegular(path, "file behind a link") from None
+        raise
+    try:
+        return os.open(name, _FLAGS, dir_fd=above)
+    except OSError as error:
+        error.filename = path
+        raise
+    finally:
+        os.close(above)
 
 
 def _kind(seen: os.stat_result) -> str | None:

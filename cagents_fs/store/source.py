@@ -17,7 +17,7 @@ _NOT_BREAKS_UTF8 = tuple(letter.encode() for letter in _NOT_BREAKS)
 # Noncharacters, which Unicode keeps for such uses: they stand in for the letters above while libyaml reads.
 _STAND_INS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
 # libyaml compares each `%TAG` line with all others: 60,000 of them take five seconds, and a plan may hold far more.
-_TAG_LINE = re.compile(rb"(?:\A|[\r\n])(%TAG)")
+_TAG_LINE = re.compile(rb"(?:\A(?:\xef\xbb\xbf)*|[\r\n])(%TAG)")
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ def prepare(data: bytes, limits: Limits, path: str | None = None) -> Source:
 
     if len(data) > limits.max_bytes:
         return refused(f"{len(data)} bytes; at most {limits.max_bytes} are read: split the file")
-    if data.startswith(_OTHER_BOMS) or (0 in data[:2] and 3 * data.count(0) > len(data)):
+    if data.startswith(_OTHER_BOMS) or (data.strip(b"\0") and 0 in data[:2] and 3 * data.count(0) > len(data)):
         return refused("this file is in UTF-16 or UTF-32; save it as UTF-8", 0)
+    if data and not data.strip(b"\0"):
+        return refused(f"{len(data)} NUL bytes and nothing else, as after a power cut; write the file anew", 0)
     nul = data.find(0)
     if nul >= 0:
         more = f", and {data.count(0) - 1} more" if data.count(0) > 1 else ""
@@ -73,13 +75,14 @@ def prepare(data: bytes, limits: Limits, path: str | None = None) -> Source:
 
 def _with_stand_ins(text: str, path: str | None) -> Source:
     first = min(text.find(letter) for letter in _NOT_BREAKS if letter in text)
-    line = len(re.findall("\r\n|\r|\n", text[:first])) + 1
+    before = re.split("\r\n|\r|\n", text[:first])
+    line, column = len(before), len(before[-1]) + 1
     name = f"U+{ord(text[first]):04X}"
     free = [letter for letter in _STAND_INS if letter not in text]
     if len(free) < len(_NOT_BREAKS):
         message = f"{name} beside all of U+FDD0 to U+FDEF; remove these, no text needs them"
-        return Source(b"", (Fault(UNPARSABLE, message, path, line),))
+        return Source(b"", (Fault(UNPARSABLE, message, path, line, column),))
     message = f"{name} is read as a letter; some programs break the line there: write it as an escape in double quotes"
     letters = dict(zip(free, _NOT_BREAKS, strict=False))
     data = text.translate({ord(letter): stand_in for stand_in, letter in letters.items()}).encode()
-    return Source(data, warnings=(Fault("ambiguous", message, path, line),), letters=letters)
+    return Source(data, warnings=(Fault("ambiguous", message, path, line, column),), letters=letters)

@@ -19,7 +19,7 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from cagents_fs.model.faults import Fault
+from cagents_fs.model.faults import MOST_FAULTS, Fault
 from cagents_fs.model.text import safe_text
 from cagents_fs.store.complaints import Complaint, about_key, explain
 
@@ -27,7 +27,6 @@ UNPARSABLE = "unparsable"
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C part is missing on some platforms
 # `"\0"` and `"\ud800"` are escapes that no path, process or terminal takes; libyaml itself refuses only the second.
 UNUSABLE = re.compile("[\0\ud800-\udfff]")
-_MOST_FAULTS = 100  # nobody repairs more in one go, and a plan may hold millions
 _COLUMN = (1 << 32) - 1
 
 
@@ -170,6 +169,7 @@ class Survey:
         node = self._anchors.get(event.anchor, _at(event))
         if not self._limits.anchors:
             self._note(f"aliases (*{name}) are not read here; write the value out, or quote it", event.start_mark)
+            node = _at(event)  # and what it stands for does not count: that could take for ever
         elif event.anchor not in self._anchors:
             self._note(f"the alias *{name} names nothing that is complete before it", event.start_mark)
         self._copied(node, len(self._open), event)
@@ -216,12 +216,13 @@ class Survey:
         top = self._open[-1]
         if isinstance(top.items, list):
             top.items.append(node)
-        elif top.key is not None:
+        else:
+            assert top.key is not None  # whoever comes here has looked
             top.items.setdefault(top.key, node)  # of two equal keys, the first
             top.key = None
 
     def _note(self, text: str, mark: Any) -> None:
-        if len(self.faults) >= _MOST_FAULTS:
+        if len(self.faults) >= MOST_FAULTS:
             self.faults.append(Fault(UNPARSABLE, "and more of the kind", self._path))
             raise _Enough
         self.faults.append(self._fault(Complaint(text, *((mark.line, mark.column) if mark else (None, None)))))

@@ -3,6 +3,7 @@
 Over the events of PyYAML's C parser, never `compose` or `load`: those recurse in C and die on 25 kB of `[`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,6 +38,8 @@ __all__ = [
     "parse_mapping",
 ]
 
+_EQUALS = re.compile(r"[\w.-]+ *=")
+_MARKS = (b"---", b"...")  # of the beginning and the end of a document
 AGENT_FILE = Limits(max_bytes=1 << 20, max_depth=64, max_nodes=50_000)
 PLAN = Limits(max_bytes=256 << 20, max_depth=64, max_nodes=20_000_000)
 
@@ -116,20 +119,22 @@ def _kind(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        missing = "; put a space after the colon" if NO_SPACE.match(value) else ""
-        return f"text ('{safe_text(value, 40)}'{missing})"
+        how = "; put a space after the colon" if NO_SPACE.match(value) else ""
+        how = "; write `key: value`, with a colon" if _EQUALS.match(value) else how
+        return f"text ('{safe_text(value, 40)}'{how})"
     return f"{getattr(value, 'text', str(value).lower())}"
 
 
 def _faults(source: Source, limits: Limits, path: str | None, error: Exception) -> list[Fault]:
     """Everything that is wrong with a text that the quick reader gave up on."""
-    survey = Survey(source.data, limits, path)
+    blank = all(not line or line[:1] == b"#" or line in _MARKS for line in map(bytes.strip, source.data.splitlines()))
+    survey = None if blank else Survey(source.data, limits, path)
+    if survey is None or (survey.root is None and not survey.faults):
+        found = "only comments" if b"#" in source.data else "an empty file"
+        return [Fault(UNPARSABLE, f"expected a mapping, found {found}, line 1", path, 1, 1)]
     if survey.faults:
         visible = {ord(stand_in): safe_text(letter) for stand_in, letter in source.letters.items()}
         return [replace(fault, message=fault.message.translate(visible)) for fault in survey.faults]
-    if survey.root is None:
-        found = "only comments" if source.data.strip() else "an empty file"
-        return [Fault(UNPARSABLE, f"expected a mapping, found {found}, line 1", path, 1, 1)]
     return [Fault(UNPARSABLE, f"this file cannot be read ({type(error).__name__}); write it anew, in plain YAML", path)]
 
 

@@ -45,6 +45,8 @@ class Manifest(Record):
     choice: Artifact | list[int] | None = None
     by_name: dict[str, Artifact] = {}
     note: Annotated[str, Field(pattern=r"\S")] = "-"
+    fives: Annotated[int, Field(multiple_of=5)] = 0
+    anything: object = None
 
     @model_validator(mode="after")
     def _no_wait(self) -> "Manifest":
@@ -116,6 +118,7 @@ def test_every_fault_is_said_at_once_with_its_place_in_the_order_of_the_file() -
         ("by_name: {a: {path: 123456789}}", "5:21: by_name.a.path: expected text, found 123456789"),
         ("by_name: {a: {path: '123456789'}}", "5:21: by_name.a.path: must have at most 8 characters"),
         ("note: '  '", "5:7: note: must not be blank"),
+        ("fives: 3", "5:8: fives: Input should be a multiple of 5, found 3"),
         ("wait: 2 hours", "m.yaml:1:1: wait: an hour is the most"),
         ("needs: [{size_bytes: 1.5, path: a}]", "5:22: needs.0.size_bytes: expected a whole number, found 1.5"),
         ("choice: {path: ''}", "5:16: choice.path: must not be empty"),
@@ -160,7 +163,7 @@ def test_unknown_keys_are_kept_and_named_with_the_nearest_known_one() -> None:
 def test_a_misspelt_key_is_named_also_where_it_makes_the_file_wrong() -> None:
     found = checked("task_id: T1\nartefacts: []\nsubagent_name: x\nfrom: y\nchoice: {pth: a}\n")
     assert found.value is None
-    assert str(found.faults[0]) == "m.yaml:1:1: artifacts: missing; add it"
+    assert str(found.faults[0]) == "m.yaml:1:1: artifacts: missing; is 'artefacts' in line 2 meant?"
     assert [str(warning) for warning in found.warnings] == [
         "m.yaml:2:1: artefacts: unknown key, kept but not read; did you mean 'artifacts'?",
         "m.yaml:5:10: choice.pth: unknown key, kept but not read; did you mean 'path'?",
@@ -213,3 +216,33 @@ def test_whatever_stands_in_a_file_it_is_a_record_or_has_faults_with_lines(value
     for fault in (*found.faults, *found.warnings):
         assert fault.line is not None
         assert fault.message == safe_text(fault.message)
+
+
+def test_a_key_that_takes_anything_is_not_looked_into() -> None:
+    for text in ("anything: 5", "anything: [1, {a: b}]", "anything: {a: {b: c}}", "anything: 007"):
+        found = checked(GOOD + text + "\n")
+        assert (found.faults, found.warnings) == ((), ())
+
+
+def test_a_hundred_faults_are_said_and_how_many_more_there_are() -> None:
+    found = checked("task_id: T1\nartifacts: [" + "x, " * 150 + "]\n")
+    assert len(found.faults) == 101
+    assert str(found.faults[-1]) == "m.yaml: and 50 more"
+
+
+def test_of_thousands_of_unknown_keys_a_hundred_are_named() -> None:
+    assert len(checked(GOOD + "".join(f"k{n}: 1\n" for n in range(5000))).warnings) == 100
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("TASK_ID", "'TASK_ID' in line 1"),
+        ("taskid", "'taskid' in line 1"),
+        ("t\u0430sk_id", "'t\u0430sk_id' (it has U+0430) in line 1"),
+        ("task_id\u00a0", "'task_id\u00a0' (it has U+00A0) in line 1"),
+    ],
+)
+def test_a_key_that_is_missing_and_there_in_another_form_is_named(key: str, words: str) -> None:
+    found = checked(f"{key}: T1\nartifacts: [{{path: a}}]\n")
+    assert [fault.message for fault in found.faults] == [f"task_id: missing; is {words} meant?"]

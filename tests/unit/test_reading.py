@@ -1,5 +1,6 @@
 """Reading files that anybody may be writing: real ones, and things that are no files."""
 
+import errno
 import fcntl
 import mmap
 import os
@@ -102,12 +103,20 @@ def test_a_fifo_with_a_writer_is_still_no_file(tmp_path: Path) -> None:
         os.close(writer)
 
 
-def test_what_is_not_there_or_lies_behind_a_loop_of_folders_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        read_bounded(str(tmp_path / "none"), 100)
+def test_what_is_not_there_is_an_os_error(tmp_path: Path) -> None:
+    for name in ("none", "none/T1.yaml"):
+        with pytest.raises(FileNotFoundError):
+            read_bounded(str(tmp_path / name), 100)
+
+
+def test_what_lies_behind_a_link_is_not_read_wherever_the_link_is(tmp_path: Path) -> None:
+    (tmp_path / "away/tasks").mkdir(parents=True)
+    (tmp_path / "away/tasks/T1.yaml").write_text("task_id: T1\n")
+    (tmp_path / "inst").symlink_to("away")
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(OSError, match="symbolic links"):
-        read_bounded(str(tmp_path / "loop" / "T1.yaml"), 100)
+    for name in ("inst/tasks/T1.yaml", "loop/T1.yaml"):
+        with pytest.raises(NotRegular, match="found a file behind a link"):
+            read_bounded(str(tmp_path / name), 100)
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
@@ -279,3 +288,17 @@ def test_the_descriptor_passed_in_stays_open(tmp_path: Path) -> None:
 )
 def test_the_end_marker_is_three_dots_alone_on_the_last_line(data: bytes, whole: bool) -> None:
     assert has_end_marker(data) is whole
+
+
+def test_a_refusal_for_which_there_is_no_reason_any_more_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody replaced a link by a file between our two calls."""
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.ELOOP, "a link, a moment ago")
+
+    (tmp_path / "f").write_bytes(b"x")
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="a moment ago"):
+        read_bounded(str(tmp_path / "f"), 10)

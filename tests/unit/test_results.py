@@ -11,7 +11,7 @@ import yaml
 from cagents_fs.core.index import Index, Work
 from cagents_fs.daemon.result_files import EVERY_S, TIMES_COST, ResultFiles
 from cagents_fs.model.actions import Action, Move, Note, Phase
-from cagents_fs.report.results import rows, summary
+from cagents_fs.report.results import SECTIONS, Row, Tally, rows
 from tests.support import builders as b
 
 AT = "2027-01-15T08:00:00.000000Z"
@@ -27,7 +27,12 @@ def completed(made: Work, task_id: str, *artifacts: dict[str, Any], at: str = AT
 
 
 def told(made: Work) -> dict[str, Any]:
-    return summary(made, b.NOW.wall_s)
+    """All rows in their sections, under what they come to."""
+    tally, found = Tally(), dict[str, list[Row]]({section: [] for section in SECTIONS})
+    for section, row in rows(made):
+        tally.add(section, row)
+        found[section].append(row)
+    return {**tally.head(made, b.NOW.wall_s), **found}
 
 
 def test_only_verified_work_counts_and_it_stands_in_the_order_of_the_plan() -> None:
@@ -198,7 +203,7 @@ def test_it_is_written_as_the_view_has_it_and_ends_with_the_end_marker(tmp_path:
     desk.completes("a")
     desk.step()
 
-    assert desk.said() == summary(desk.work, b.NOW.wall_s)
+    assert desk.said() == told(desk.work)
     assert desk.path.read_text().endswith("\n...\n")
 
 
@@ -290,7 +295,7 @@ def test_a_step_that_takes_too_long_is_taken_up_where_it_stood(tmp_path: Path) -
         steps += 1
 
     assert steps > 3
-    assert desk.said() == summary(desk.work, b.NOW.wall_s)
+    assert desk.said() == told(desk.work)
 
 
 def test_what_was_written_down_of_a_task_is_not_put_into_words_again(

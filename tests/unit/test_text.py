@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cagents_fs.model.text import safe_text
+from cagents_fs.model.text import found, safe_text
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,23 @@ def test_nothing_that_moves_a_cursor_or_hides_a_letter_is_left(text: str, multil
     left = shown.replace("\n", "") if multiline else shown
     assert not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in left)
     assert not any(unicodedata.bidirectional(letter) in ("RLO", "LRO", "RLE", "LRE", "PDF", "RLI") for letter in left)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "nothing"),
+        (True, "true"),
+        (False, "false"),
+        ("a\x1b", "'a\\x1b'"),
+        ("x" * 61, f"'{'x' * 59}…'"),
+        (7, "7"),
+        (1.5, "1.5"),
+        ([1], "a list"),
+        ((), "a list"),
+        ({}, "a mapping"),
+        ({1}, "set"),
+    ],
+)
+def test_a_value_is_named_as_its_writer_knows_it(value: object, words: str) -> None:
+    assert found(value) == words

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cagents_fs.model.faults import Fault
 from cagents_fs.store import survey
 from cagents_fs.store import yaml as reader
+from cagents_fs.store.complaints import Complaint, explain
 from cagents_fs.store.yaml import AGENT_FILE, Limits, Unreadable, YamlFloat, YamlInt, parse, parse_mapping
 
 ANCHORS = Limits(1 << 20, 64, 50_000, anchors=True)
@@ -442,6 +443,24 @@ def test_whatever_the_parser_raises_becomes_a_fault(error: type[Exception], monk
     monkeypatch.setattr(survey, "LOADER", broken)
     (fault,) = refused("a: 1")
     assert fault.message == f"this file cannot be read ({error.__name__}); write it anew, in plain YAML"
+
+
+def test_what_the_quick_reader_dislikes_and_the_slow_one_does_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_data: bytes) -> object:
+        raise OverflowError
+
+    monkeypatch.setattr(reader, "LOADER", broken)
+    (fault,) = refused("a: 1")
+    assert fault.message == "this file cannot be read (OverflowError); write it anew, in plain YAML"
+
+
+def test_complaints_that_nobody_knows_are_passed_on() -> None:
+    mark = pyyaml.Mark("f", 0, 3, 5, None, None)
+    strange = pyyaml.MarkedYAMLError(problem="the moon is\x1b full", problem_mark=mark)
+    assert explain(strange, ["", "", "", "x"]) == [Complaint("this is no valid YAML: the moon is\\x1b full", 3, 5)]
+    assert explain(pyyaml.YAMLError("the moon is full"), []) == [Complaint("this is no valid YAML: the moon is full")]
+    in_vain = pyyaml.reader.ReaderError("f", 0, 0, "utf-8", "odd")
+    assert explain(in_vain, ["a: 1"]) == [Complaint("a character that YAML does not allow; remove it")]
 
 
 @pytest.mark.parametrize(
