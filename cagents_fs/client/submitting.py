@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Set
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from cagents_fs.errors import InvalidTree, NothingThere, StorageError
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.files import KINDS
 from cagents_fs.model.ids import fold, id_fault
-from cagents_fs.model.layout import INSTRUCTION_FOLDERS, PLAN, TREE_FOLDERS
+from cagents_fs.model.layout import INSTRUCTION_FOLDERS, JOURNAL, PLAN, TAKEN_IN, TREE_FOLDERS
 from cagents_fs.plans import Judged, judge, named
 from cagents_fs.store import tree
-from cagents_fs.store.disk import make_folders, put
+from cagents_fs.store.disk import make_folders, put, sync_folder
 from cagents_fs.store.dump import END, dump
+from cagents_fs.store.locks import QueueLock
 from cagents_fs.store.reading import has_end_marker
 from cagents_fs.store.yaml import PLAN as PLAN_LIMITS
 from cagents_fs.store.yaml import Unreadable, parse_mapping
@@ -105,20 +105,32 @@ def submit(root: str, plan_path: str, wanted: str | None = None) -> Submitted:
         raise InvalidTree(text, faults=faults, code=faults[0].code)
     try:
         instruction = _take_id(root, wanted)
-        folder = os.path.join(root, instruction)
-        make_folders(folder, INSTRUCTION_FOLDERS)
-        whole = {key: value for key, value in judged.written.items() if key != "tasks"}
-        put(
-            os.path.join(folder, "instruction.yaml"),
-            dump({"instruction_id": instruction, **whole}).encode(),
-            durable=True,
-        )
-        put(os.path.join(folder, PLAN), _ended(data), durable=True)
+        with QueueLock(root, instruction):
+            _put(root, instruction, judged, data)
     except OSError as error:
         raise StorageError(
             f"cannot write {error.filename or root}: {error.strerror}; free the way, submit again"
         ) from error
     return Submitted(instruction, tuple(task.task_id for task in judged.plan.tasks), judged.mode, judged.warnings)
+
+
+def _put(root: str, instruction: str, judged: Judged, data: bytes) -> None:
+    """Write a plan into the folder that was taken for it; the plan last: before it there is nothing to take in."""
+    folder = os.path.join(root, instruction)
+    if not _is_free(folder):  # somebody else has taken up a submission that was cut short, under the same id
+        raise InvalidTree(f"there is an instruction {instruction} already; choose another id", code="exists")
+    for grown in (root, *make_folders(folder, INSTRUCTION_FOLDERS)):
+        sync_folder(grown)
+    whole = {key: value for key, value in judged.written.items() if key != "tasks"}
+    head = dump({"instruction_id": instruction, **whole}).encode()
+    put(os.path.join(folder, "instruction.yaml"), head, durable=True)
+    put(os.path.join(folder, PLAN), _ended(data), durable=True)
+
+
+def _is_free(folder: str) -> bool:
+    """Whether no plan is there, nor anything that came of one: a submission that was cut short leaves that behind."""
+    used = any(os.path.lexists(os.path.join(folder, name)) for name in (PLAN, TAKEN_IN, JOURNAL))
+    return not used and not any(listing.tasks for listing in tree.Scanner().changed(folder))
 
 
 def missing_elsewhere(root: str, judged: Judged) -> tuple[Fault, ...]:
@@ -164,16 +176,15 @@ def _read(path: str) -> bytes:
 
 
 def _take_id(root: str, wanted: str | None) -> str:
-    """An id that is free, taken by `mkdir`: of two who want it, one gets it."""
+    """A free id, taken by `mkdir`. A wanted one may hold what is left of a submission that was cut short."""
     if wanted is not None:
         if fault := id_fault(wanted):
             raise InvalidTree(f"{wanted!r} cannot be an id: {fault}", code="bad_id")
-        if any(fold(name) == fold(wanted) for name in os.listdir(root)):
+        folder = os.path.join(root, wanted)
+        alike = [name for name in os.listdir(root) if fold(name) == fold(wanted)]
+        if alike and not (alike == [wanted] and os.path.isdir(folder) and _is_free(folder)):
             raise InvalidTree(f"there is an instruction {wanted} already; choose another id", code="exists")
-        try:
-            os.mkdir(os.path.join(root, wanted))
-        except FileExistsError:
-            raise InvalidTree(f"there is an instruction {wanted} already; choose another id", code="exists") from None
+        os.makedirs(folder, exist_ok=True)
         return wanted
     stem = f"inst_{time.strftime('%Y%m%d', time.gmtime())}_"
     taken = [name.removeprefix(stem) for name in tree.instructions(root) if name.startswith(stem)]
@@ -185,8 +196,3 @@ def _take_id(root: str, wanted: str | None) -> str:
             number += 1
         else:
             return f"{stem}{number:03d}"
-
-
-def free_bytes(root: str) -> int:
-    """How much room there is below the tree."""
-    return shutil.disk_usage(root).free

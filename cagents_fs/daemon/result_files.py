@@ -5,6 +5,7 @@ a twentieth of our time, whatever happens in it. What a task comes to is put int
 """
 
 import os
+import re
 import time
 from collections.abc import Iterator
 
@@ -147,8 +148,24 @@ class ResultFiles:
         body = [f"{name}:\n{''.join(found)}" if found else f"{name}: []\n" for name, found in sections.items()]
         data = "".join((dump(head), *body, END)).encode()
         yield
-        folder = os.path.join(self._root, work.id, os.path.dirname(SUMMARY))
-        no_links(folder)
-        put(os.path.join(self._root, work.id, SUMMARY), data, durable=False)
+        path = os.path.join(self._root, work.id, SUMMARY)
+        no_links(os.path.dirname(path))
+        if _undated(_there(path)) == _undated(data):
+            os.utime(path)  # it is up to date: a start that finds nothing new changes nothing
+        else:
+            put(path, data, durable=False)
         if not head["final"]:
             self._texts[work.id] = texts
+
+
+def _there(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _undated(data: bytes) -> bytes:
+    """A summary without the line that says when it was written."""
+    return re.sub(rb"(?m)^updated_at: .*\n", b"", data, count=1)

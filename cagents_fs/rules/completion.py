@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from cagents_fs.core.index import Index, Record, Work
-from cagents_fs.model.actions import Action, Note, RunChecks, StopChecks
+from cagents_fs.model.actions import Action, Note, RunChecks, StopChecks, Wake
 from cagents_fs.model.faults import Fault
+from cagents_fs.model.files import Manifest
 from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.rules.escalations import settled_by
+from cagents_fs.rules.pleas import back_to_work
 from cagents_fs.rules.retries import after_failure
 from cagents_fs.rules.verdicts import accept, back, fenced, move, recognise, refuse, reject, undo
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
@@ -25,7 +27,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
             record = work.records.get(task_id)
             if record is None or record.place is None:
                 continue
-            if record.ledger.accepted is not None and record.settled and record.state in CUT_SHORT:
+            if record.ledger.accepted is not None and record.settled and _is_cut_short(record):
                 yield _finished_after_a_crash(work, record)
             elif record.ledger.accepted is not None and record.state is State.COMPLETED and not record.settled:
                 yield recognise(work, record, "moved by somebody else after it was accepted")
@@ -35,8 +37,14 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
                 yield from _without_manifest(work, record)
 
 
+def _is_cut_short(record: Record) -> bool:
+    return record.state in CUT_SHORT or (record.state is State.BLOCKED and record.ledger.escalation is not None)
+
+
 def _finished_after_a_crash(work: Work, record: Record) -> Action:
     """The journal has accepted it, the rename did not come to it: an acceptance holds, whatever lies there now."""
+    if record.state is State.BLOCKED:  # a manifest had settled its escalation
+        return back_to_work(work, record, "accepted before a crash; the moves are made up for")
     target = State.UNDER_REVIEW if record.state is State.RETRY else State.COMPLETED
     return move(work, record, target, "accepted before a crash; the move is made up for")
 
@@ -64,7 +72,8 @@ def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now
     if state is State.UNDER_REVIEW or foreign:
         yield from _review(work, record, seen, policy, now)
     elif (seen.sha256, seen.evidence_sha256) == ledger.judged:
-        return
+        if state is State.IN_PROGRESS:
+            yield from _made_up_for(work, record, seen, policy, now)
     elif state in FINAL:
         if seen.sha256 != ledger.accepted:
             text = f"{record.task.task_id} is {state.name.lower()} already; this manifest changes nothing"
@@ -81,14 +90,28 @@ def _look_at(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now
             yield from refuse(work, record, seen, (Fault("blocked", text, seen.path),), for_good=False)
 
 
+def _made_up_for(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
+    """The verdict was said, and a crash or the disk has prevented the move that goes with it."""
+    if seen.manifest is not None and seen.manifest.status == "failed":
+        yield after_failure(work, record, policy, now, _as_reported(seen.manifest), seen.manifest.error_type)
+    elif record.ledger.rejections > policy.max_rework:
+        yield after_failure(
+            work, record, policy, now, f"rework exhausted: {record.ledger.rejections} manifests rejected"
+        )
+
+
+def _as_reported(manifest: Manifest) -> str:
+    said = " | ".join((manifest.subagent_notes or "").strip().splitlines()[:6])
+    return f"{manifest.subagent} reports failure" + (f": {said[:400]}" if said else "")
+
+
 def _begin(work: Work, record: Record, seen: ManifestSeen, policy: Policy, now: Now) -> Iterator[Action]:
     """A manifest of the running attempt, or late work of the last one."""
     manifest, task_id = seen.manifest, record.task.task_id
     if manifest is not None and manifest.status == "partial":
         return
     if manifest is not None and manifest.status == "failed" and record.state is State.IN_PROGRESS:
-        said = " | ".join((manifest.subagent_notes or "").strip().splitlines()[:6])
-        reason = f"{manifest.subagent} reports failure" + (f": {said[:400]}" if said else "")
+        reason = _as_reported(manifest)
         yield Note(
             instruction=work.id,
             event="failed_attempt",
@@ -171,7 +194,9 @@ def _all_faults(work: Work, record: Record, seen: ManifestSeen, policy: Policy) 
 def _verdict(
     work: Work, record: Record, seen: ManifestSeen, faults: list[Fault], policy: Policy, now: Now
 ) -> Iterator[Action]:
-    if faults:
+    if record.looked_s < now.s:  # a parent whose children are just done, for instance: much may have changed meanwhile
+        yield Wake(at_s=now.s, handed_in=(work.id, record.task.task_id))
+    elif faults:
         yield from reject(work, record, seen, tuple(faults), policy, now)
     else:
         yield from accept(work, record, seen)

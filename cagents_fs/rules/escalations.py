@@ -6,6 +6,7 @@ was done before: a crash between a move and its line repeats the answer, and the
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from cagents_fs.core.escalated import Escalated
 from cagents_fs.core.index import Index, Record, Work
@@ -40,6 +41,7 @@ from cagents_fs.rules.pleas import (
     open_ones,
 )
 from cagents_fs.rules.steering import HELD
+from cagents_fs.rules.verdicts import is_late, move
 
 LEAST_S = 0.1  # before an escalation is raised, whatever it says
 MOST_DOUBLINGS = 20
@@ -114,7 +116,8 @@ def _open(index: Index, work: Work, name: str, known: Escalated, policy: Policy,
     if record is not None and not record.settled and record.absent < 2:
         return  # somebody moves it at this moment
     response = work.responses.get(name)
-    if response is not None and key_of(name, response) not in work.history.answered:
+    helps = response is not None and response.action in helpful(name, known.sender)  # any other leaves it open
+    if response is not None and helps and key_of(name, response) not in work.history.answered:
         yield from carried_out(index, work, name, response, policy, now)
     elif why := _over(work, name, known, record):
         yield closed(work, name, "healed", DAEMON, why)
@@ -140,10 +143,14 @@ def _over(work: Work, name: str, known: Escalated, record: Record | None) -> str
 
 
 def _blocks(work: Work, known: Escalated, record: Record) -> bool:
-    """Whether a task waits in `blocked` for the answer: to a blocker of its own agent, its parent's, or ours."""
+    """Whether a task waits in `blocked` for the answer: to a blocker of its own agent, its parent's, or ours.
+
+    Not late work, whose attempt has ended: after `blocked` it would go on as if it had not. Nor what was accepted.
+    """
     same = known.attempt == record.ledger.attempt
     own = known.sender in (DAEMON, record.holder, holder_of_parent(work, record.task.task_id))
-    return known.severity == BLOCKER and not known.blocked and same and own and record.state in HELD
+    held = record.state in HELD and not is_late(record) and record.ledger.accepted is None
+    return known.severity == BLOCKER and not known.blocked and same and own and held
 
 
 def _blocked(work: Work, name: str, record: Record) -> Iterator[Action]:
@@ -152,19 +159,11 @@ def _blocked(work: Work, name: str, record: Record) -> Iterator[Action]:
     by = [name, *(lost_children(work, task_id) if is_of_child(work, name) else ())]
     if record.state is State.UNDER_REVIEW:
         yield StopChecks(instruction=work.id, task_id=task_id)
-    laid = record.manifest.sha256 if record.manifest else None
-    assert record.place is not None
-    yield Move(
-        instruction=work.id,
-        task_id=task_id,
-        source=record.place,
-        target=State.BLOCKED.value,
-        reason=f"blocked by its escalation {', '.join(by)}",
-        attempt=record.ledger.attempt,
-        agent=record.ledger.holder,
-        facts={"blocked_by": by, "escalation": name, **({"laid": laid} if laid else {})},
-        edit_after={"blocked_by": by},
-    )
+    facts: dict[str, Any] = {"blocked_by": by, "escalation": name}
+    if record.manifest:
+        facts["laid"] = record.manifest.sha256
+    reason = f"blocked by its escalation {', '.join(by)}"
+    yield move(work, record, State.BLOCKED, reason, edit_after={"blocked_by": by}, **facts)
 
 
 def _is_moot(work: Work, name: str, known: Escalated, record: Record | None) -> bool:

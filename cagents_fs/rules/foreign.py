@@ -28,7 +28,9 @@ def _answer(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[Ac
     before, after = state_of(source), state_of(target)
     waits = before is State.BLOCKED and after is State.IN_PROGRESS and not record.ledger.escalation
     early = waits or (after in QUEUED and bool(work.unmet[task_id]))
-    if early or not is_legal(source, target):
+    # Late work waits for nobody's answer. And nothing would tell then that its attempt is over: it would go on.
+    late = before is State.UNDER_REVIEW and record.ledger.came_from == State.RETRY.value and after is State.BLOCKED
+    if early or late or not is_legal(source, target):
         why = "while it still waits for others" if early else "which no rule allows"
         reason = f"somebody moved it from {source} to {target}, {why}; put back"
         yield Undo(

@@ -35,27 +35,35 @@ def _look_at(work: Work, record: Record, policy: Policy, now: Now) -> Iterator[A
         if record.stalled_s is not None:
             yield _note(work, record, "revived", f"{record.ledger.holder} waits {waits}")
         return
-    seen_s = max(record.sign_s, _released_s(work, record))
-    deadline_s = seen_s + lease_s(record, policy)
-    if record.stalled_s is not None and now.s < deadline_s:
+    seen_s, due_s = _seen_s(work, record), _due_s(work, record, policy)
+    if record.stalled_s is not None and now.s < seen_s + lease_s(record, policy):
         yield _note(work, record, "revived", f"{record.ledger.holder} gives signs of life again")
-    elif now.s < deadline_s:
-        yield Wake(at_s=deadline_s)
+    elif now.s < due_s:
+        yield Wake(at_s=due_s)
     elif record.stalled_s is None:
-        quiet_s = now.s - seen_s
-        yield _note(work, record, "stalled", f"no sign of {record.ledger.holder} for {quiet_s:.0f} s")
-    elif now.s < record.stalled_s + policy.reassign_grace_s:
-        yield Wake(at_s=record.stalled_s + policy.reassign_grace_s)
+        yield _note(work, record, "stalled", f"no sign of {record.ledger.holder} for {now.s - seen_s:.0f} s")
     else:
-        quiet_s = now.s - seen_s
-        reason = f"taken back from {record.ledger.holder}: no sign for {quiet_s:.0f} s, grace included"
+        reason = f"taken back from {record.ledger.holder}: no sign for {now.s - seen_s:.0f} s, grace included"
         yield after_failure(work, record, policy, now, reason, "stalled")
 
 
-def _released_s(work: Work, record: Record) -> float:
-    """When the last of its children was done: until then nobody was waiting for the parent."""
-    children = (work.records[child] for child in work.offspring.get(record.task.task_id, ()))
-    return max((child.entered_s for child in children if child.satisfied), default=0.0)
+def is_due(work: Work, record: Record, policy: Policy, now: Now) -> bool:
+    """Whether it will be called stalled or taken back now, unless a sign of life is found."""
+    return record.settled and now.s >= _due_s(work, record, policy) and work.waits(record) is None
+
+
+def _due_s(work: Work, record: Record, policy: Policy) -> float:
+    """When, in observed seconds, silence has its next consequence: the end of the lease, then that of the grace."""
+    lease_over_s = _seen_s(work, record) + lease_s(record, policy)
+    return lease_over_s if record.stalled_s is None else max(lease_over_s, record.stalled_s + policy.reassign_grace_s)
+
+
+def _seen_s(work: Work, record: Record) -> float:
+    """Its last sign of life, or when the last of its children was done: nobody was waiting for a parent before."""
+    if not (names := work.offspring.get(record.task.task_id)):  # this is asked of everybody at work in each turn
+        return record.sign_s
+    children = map(work.records.__getitem__, names)
+    return max([record.sign_s, *(child.entered_s for child in children if child.satisfied)])
 
 
 def _note(work: Work, record: Record, event: str, reason: str) -> Note:

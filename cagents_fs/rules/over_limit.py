@@ -38,7 +38,8 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
 
 
 def _untouched_claim(record: Record) -> bool:
-    return record.claim_seen and not record.ledger.by_runner and record.signs == 0 and record.manifest is None
+    handed_in = record.manifest is not None or record.manifest_coming
+    return record.claim_seen and not record.ledger.by_runner and record.signs == 0 and not handed_in
 
 
 class Excess:

@@ -13,6 +13,7 @@ from cagents_fs.model.ids import MAX_ID_LENGTH
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.states import State
+from cagents_fs.rules.verdicts import move
 
 DAEMON, PLANNER, ORCHESTRATOR, PERSON = "daemon", "planner", "orchestrator", "person"
 BLOCKER = "blocker"
@@ -97,16 +98,7 @@ def closed(work: Work, name: str, action: str, by: str, reason: str, more: Mappi
 
 def back_to_work(work: Work, record: Record, reason: str) -> Move:
     """A task that its own escalation blocked goes on in the same attempt."""
-    return Move(
-        instruction=work.id,
-        task_id=record.task.task_id,
-        source=State.BLOCKED.value,
-        target=State.IN_PROGRESS.value,
-        reason=reason,
-        attempt=record.ledger.attempt,
-        agent=record.ledger.holder,
-        edit_before={"blocked_by": None},
-    )
+    return move(work, record, State.IN_PROGRESS, reason, edit_before={"blocked_by": None})
 
 
 def holder_of_parent(work: Work, task_id: str | None) -> str | None:

@@ -19,9 +19,26 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa:
             chains.setdefault(line["task_id"], []).append((seq, line))
         for task_id, chain in chains.items():
             record = work.records.get(task_id)
-            done = _how_many_happened(record.place if record else None, [line for _, line in chain])
-            for number, (seq, line) in enumerate(chain):
-                yield _moved(work, record, seq, line) if record and number < done else _void(work, record, seq, line)
+            for meant, place in _lives(chain, record.place if record else None):
+                done = _how_many_happened(place, [line for _, line in meant])
+                for number, (seq, line) in enumerate(meant):
+                    happened = record is not None and number < done
+                    yield _moved(work, record, seq, line) if happened else _void(work, record, seq, line)
+
+
+def _lives(chain: list[tuple[int, Line]], place: str | None) -> Iterator[tuple[list[tuple[int, Line]], str | None]]:
+    """What several daemons meant that died one after another, and where the file lay when each of them was gone.
+
+    Each knew where it lay, and decided anew from there: where an intent does not go on from the one before it, it is
+    another daemon's, and says where the one before it had left the file.
+    """
+    meant: list[tuple[int, Line]] = []
+    for seq, line in chain:
+        if meant and meant[-1][1]["to"] != line["from"]:
+            yield meant, line["from"]
+            meant = []
+        meant.append((seq, line))
+    yield meant, place
 
 
 def _how_many_happened(place: str | None, chain: list[Line]) -> int:
@@ -46,7 +63,8 @@ def _void(work: Work, record: Record | None, seq: int, line: Line) -> Note:
     )
 
 
-def _moved(work: Work, record: Record, seq: int, line: Line) -> Recognise:
+def _moved(work: Work, record: Record | None, seq: int, line: Line) -> Recognise:
+    assert record is not None
     return Recognise(
         instruction=work.id,
         task_id=line["task_id"],

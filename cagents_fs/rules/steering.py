@@ -2,29 +2,24 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from cagents_fs.core.index import Record, Work
-from cagents_fs.model.actions import Action, Move, Note, StopChecks
+from cagents_fs.model.actions import Action, Note, StopChecks
 from cagents_fs.model.observations import Now
 from cagents_fs.model.states import State
+from cagents_fs.rules.verdicts import move
 
 HELD = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW})
 
 
 def cancelled(work: Work, record: Record, reason: str, *, skip: bool = False) -> Iterator[Action]:
     """The task ends here; with `skip` those who wait for it go on without it."""
-    assert record.place is not None
     yield StopChecks(instruction=work.id, task_id=record.task.task_id)
-    yield Move(
-        instruction=work.id,
-        task_id=record.task.task_id,
-        source=record.place,
-        target=State.CANCELLED.value,
-        reason=reason + ("; those who wait for it go on without it" if skip else ""),
-        attempt=record.ledger.attempt,
-        agent=record.ledger.holder,
-        facts={"skip": True} if skip else {},
-    )
+    if skip:
+        yield move(work, record, State.CANCELLED, f"{reason}; those who wait for it go on without it", skip=True)
+    else:
+        yield move(work, record, State.CANCELLED, reason)
 
 
 def passed_on(work: Work, record: Record, agent: str, reason: str, now: Now) -> Iterator[Action]:
@@ -43,23 +38,13 @@ def passed_on(work: Work, record: Record, agent: str, reason: str, now: Now) -> 
 
 def begun_anew(work: Work, record: Record, reason: str, now: Now) -> Iterator[Action]:
     """The attempt ends without being a failure: the next one follows at once and costs no retry."""
-    assert record.place is not None
     if record.state is State.UNDER_REVIEW:
         yield StopChecks(instruction=work.id, task_id=record.task.task_id)
-    yield Move(
-        instruction=work.id,
-        task_id=record.task.task_id,
-        source=record.place,
-        target=State.RETRY.value,
-        reason=reason,
-        attempt=record.ledger.attempt,
-        agent=record.ledger.holder,
-        facts={
-            "due": datetime.fromtimestamp(now.wall_s, UTC).isoformat(),
-            **({"void": record.manifest.sha256} if record.manifest else {}),  # no late work: it is not wanted any more
-        },
-        edit_before={"blocked_by": None} if record.state is State.BLOCKED else {},
-    )
+    facts: dict[str, Any] = {"due": datetime.fromtimestamp(now.wall_s, UTC).isoformat()}
+    if record.manifest:
+        facts["void"] = record.manifest.sha256  # no late work: it is not wanted any more
+    blocked = record.state is State.BLOCKED
+    yield move(work, record, State.RETRY, reason, edit_before={"blocked_by": None} if blocked else None, **facts)
 
 
 def waived(work: Work, task_id: str, on: list[str], reason: str) -> Note:

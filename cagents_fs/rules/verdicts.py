@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from cagents_fs.core.index import Record, Work
 from cagents_fs.model.actions import Action, KeepCopy, Move, Note, Recognise, Tell, Undo, WriteVerdict
@@ -29,9 +30,10 @@ def accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
     if seen.path in work.history.quarantined:
         reason = f"{seen.path} can be read now"
         yield Note(instruction=work.id, event="mended", reason=reason, facts={"path": seen.path})
-    late = ledger.came_from == State.RETRY.value and record.state is State.UNDER_REVIEW
     count = len(seen.manifest.artifacts)
-    reason = f"manifest holds: {count} artifact{'s' if count != 1 else ''}, every criterion" + (", late" * late)
+    reason = f"manifest holds: {count} artifact{'s' if count != 1 else ''}, every criterion" + (
+        ", late" * is_late(record)
+    )
     yield Note(
         instruction=work.id,
         event="accepted",
@@ -48,10 +50,23 @@ def accept(work: Work, record: Record, seen: ManifestSeen) -> Iterator[Action]:
         },
         first=True,
     )
+    if remarks := [*seen.remarks, *_claimed_before(work, task_id, seen.manifest, seen.resolved)]:
+        text = f"{task_id}: {'; '.join(remarks)}"
+        yield Note(instruction=work.id, event="finding", task_id=task_id, reason=text, facts={"path": seen.path})
     if record.state is not State.COMPLETED:
         yield move(work, record, State.COMPLETED, reason)
     elif not record.settled:
         yield recognise(work, record, f"moved by somebody else; {reason}")
+
+
+def _claimed_before(work: Work, task_id: str, manifest: Manifest, resolved: Mapping[str, str]) -> Iterator[str]:
+    """Artifacts for which another task was completed already, with the very same bytes. A parent may name them all."""
+    for artifact in manifest.artifacts:
+        other = work.history.claimed.get((resolved.get(artifact.path), artifact.checksum.lower()))
+        if other is None or other == task_id or other in work.offspring.get(task_id, ()):
+            continue
+        if other in work.records and work.records[other].ledger.accepted is not None:
+            yield f"{artifact.path} was the work of {other} already, with the same bytes"
 
 
 def _handed_over(manifest: Manifest, resolved: Mapping[str, str]) -> dict[str, object]:
@@ -136,12 +151,11 @@ def _unusable(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Faul
 
 
 def _after_rejection(work: Work, record: Record, rejections: int, policy: Policy, now: Now) -> Iterator[Action]:
-    ledger = record.ledger
     if record.state is State.COMPLETED and record.settled:  # its journal was lost: nothing else knows where it was
         yield move(work, record, State.IN_PROGRESS, "it lies in completed, and its manifest does not hold")
     elif record.state is State.COMPLETED:
         yield undo(work, record, "it lies in completed, and its manifest does not hold")
-    elif record.state is State.UNDER_REVIEW and ledger.came_from == State.RETRY.value:
+    elif is_late(record):
         yield back(work, record, "late work rejected")
     elif rejections > policy.max_rework:
         reason = f"rework exhausted: {rejections} manifests rejected"
@@ -204,7 +218,16 @@ def refuse(
     )
 
 
-def move(work: Work, record: Record, target: State, reason: str, **facts: object) -> Move:
+def move(
+    work: Work,
+    record: Record,
+    target: State,
+    reason: str,
+    *,
+    edit_before: Mapping[str, Any] | None = None,
+    edit_after: Mapping[str, Any] | None = None,
+    **facts: object,
+) -> Move:
     """The task goes to another state, with its holder and its attempt."""
     assert record.place is not None
     return Move(
@@ -216,15 +239,21 @@ def move(work: Work, record: Record, target: State, reason: str, **facts: object
         attempt=record.ledger.attempt,
         agent=record.ledger.holder,
         facts=facts,
+        edit_before=edit_before or {},
+        edit_after=edit_after or {},
     )
+
+
+def is_late(record: Record) -> bool:
+    """Whether what is judged is late work: the attempt has ended, and there is nobody to whom it could go back."""
+    return record.state is State.UNDER_REVIEW and record.ledger.came_from == State.RETRY.value
 
 
 def back(work: Work, record: Record, reason: str) -> Move:
     """From under review to where it came from: its agent, or, for late work, the rest of its backoff."""
-    ledger = record.ledger
-    if ledger.came_from != State.RETRY.value:
+    if not is_late(record):
         return move(work, record, State.IN_PROGRESS, reason)
-    due = datetime.fromtimestamp(ledger.due_wall_s or 0.0, UTC).isoformat()
+    due = datetime.fromtimestamp(record.ledger.due_wall_s or 0.0, UTC).isoformat()
     return move(work, record, State.RETRY, f"{reason}; the backoff goes on", due=due)
 
 

@@ -93,11 +93,11 @@ def _criterion(criterion: Criterion, seen: ManifestSeen) -> Iterator[Fault]:
 
 
 def _claim(criterion: Criterion, manifest: Manifest | None) -> CriterionMet | None:
+    """What is claimed of it; who says both that it is met and that it is not says that it is not."""
     wanted = same_text(criterion.criterion)
-    for claim in manifest.acceptance_criteria_met if manifest else ():
-        if same_text(claim.criterion) == wanted:
-            return claim
-    return None
+    claims = manifest.acceptance_criteria_met if manifest else ()
+    found = [claim for claim in claims if same_text(claim.criterion) == wanted]
+    return next((claim for claim in found if not claim.met), found[0] if found else None)
 
 
 def gate_faults(task: Task, metrics: QualityMetrics, policy: Policy, path: str) -> Iterator[Fault]:
@@ -107,15 +107,20 @@ def gate_faults(task: Task, metrics: QualityMetrics, policy: Policy, path: str) 
         yield Fault("metric_missing", f"a task of type {task.task_type} reports quality_metrics.{asked}", path)
     coverage, score = metrics.test_coverage, metrics.code_review_score
     if coverage is not None and not coverage >= policy.minimum_test_coverage:
-        text = f"test_coverage {coverage:g} is below {policy.minimum_test_coverage:g}"
+        text = f"test_coverage {_below(coverage, policy.minimum_test_coverage)}"
         yield Fault("metric_below", text, path)
     if metrics.security_scan not in (None, "pass") and policy.security_scan_required:
         yield Fault("metric_below", f"security_scan is `{metrics.security_scan}`; it has to pass", path)
     if score is not None and not score >= policy.minimum_code_review_score and policy.enforce_code_review:
-        text = f"code_review_score {score:g} is below {policy.minimum_code_review_score:g}"
+        text = f"code_review_score {_below(score, policy.minimum_code_review_score)}"
         yield Fault("metric_below", text, path)
     if metrics.performance_validation == "fail" and policy.performance_validation:
         yield Fault("metric_below", "performance_validation is `fail`; it has to pass", path)
+
+
+def _below(value: float, least: float) -> str:
+    """In so many digits that it is seen to be below."""
+    return f"{value if f'{value:g}' == f'{least:g}' else f'{value:g}'} is below {least:g}"
 
 
 def _enforced(metric: str, policy: Policy) -> bool:

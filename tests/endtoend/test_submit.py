@@ -72,6 +72,20 @@ def test_an_id_that_exists_is_refused(plain: Tree) -> None:
     assert "inst_mine" in refused(plain, GOOD, "--id", "inst_mine").err
 
 
+def test_a_submission_that_was_cut_short_is_taken_up_under_the_same_id(plain: Tree) -> None:
+    (plain.root / "inst_mine" / "tasks" / "pending").mkdir(parents=True)  # what is left of it
+
+    assert submit(plain, GOOD, "--id", "inst_mine", "--json").data["instruction_id"] == "inst_mine"
+
+
+def test_an_id_under_which_tasks_lie_is_refused(plain: Tree) -> None:
+    pending = plain.root / "inst_mine" / "tasks" / "pending"
+    pending.mkdir(parents=True)
+    (pending / "t1.yaml").write_text("task_id: t1\n")
+
+    assert "inst_mine" in refused(plain, GOOD, "--id", "inst_mine").err
+
+
 def test_an_id_that_leaves_the_tree_is_refused(plain: Tree, tmp_path: Path) -> None:
     before = snapshot(tmp_path / "work" / "Agent_Memory")
 

@@ -30,17 +30,7 @@ def come(made: Work, *tasks: str, attempt: int = 1) -> None:
 
 
 def settled(found: Index, seconds: float = 0.0) -> list[Action]:
-    """Both rules, again and again, until they ask for nothing more than to be woken."""
-    actions: list[Action] = []
-    for _ in range(10):
-        new = []
-        for rule in (escalations.decide, checkpoints.decide):
-            asked = [one for one in b.decided(rule, found, now=b.at(seconds)) if b.wakes([one]) == []]
-            new += b.taken(found, asked, b.at(seconds))
-        if not new:
-            return actions
-        actions += new
-    raise AssertionError(f"they do not come to rest: {actions[-3:]}")
+    return b.settled(found, escalations.decide, checkpoints.decide, now=b.at(seconds))
 
 
 def of(actions: list[Action], *events: str) -> list[str]:

@@ -13,6 +13,7 @@ from cagents_fs.model.actions import (
     RunChecks,
     StopChecks,
     Tell,
+    Wake,
     WriteVerdict,
 )
 from cagents_fs.model.faults import Fault
@@ -54,6 +55,19 @@ def test_a_manifest_that_holds_completes_its_task_and_stands_in_the_journal_befo
     assert note.facts["manifest"] == "the manifest as written"
     assert (move.source, move.target) == (b.IN_PROGRESS, b.COMPLETED)
     assert move.reason == "manifest holds: 0 artifacts, every criterion"
+
+
+@pytest.mark.parametrize("faults", [(), (WRONG,)])
+def test_no_verdict_follows_from_what_was_not_looked_at_in_this_very_turn(faults: tuple[Fault, ...]) -> None:
+    made, record = one()
+    b.hands_in(record, artifact_faults=faults)
+    record.looked_s = b.NOW.s - 1e-6
+
+    assert decided(made) == [Wake(at_s=b.NOW.s, handed_in=("inst_1", "a"))]
+
+    record.looked_s = b.NOW.s
+    assert Wake not in map(type, decided(made))
+    assert b.notes(decided(made)) == [("rejected" if faults else "accepted", "a")]
 
 
 def test_once_accepted_it_is_not_judged_again() -> None:

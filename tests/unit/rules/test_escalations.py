@@ -11,6 +11,7 @@ from cagents_fs.model.files import Escalation, Heartbeat, Response
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, place_of
 from cagents_fs.rules import completion, dependencies, escalations, retries
+from cagents_fs.rules.pleas import DAEMON, HELPFUL
 from tests.support import builders as b
 
 NUMBERS = b.policy(response_s=900.0, escalate_blocked_s=600.0)
@@ -47,14 +48,7 @@ def decided(found: Index, seconds: float = 0.0, policy: Policy = NUMBERS) -> lis
 
 
 def settled(found: Index, seconds: float = 0.0, policy: Policy = NUMBERS) -> list[Action]:
-    """The rule again and again, until it asks for nothing more than to be woken."""
-    actions: list[Action] = []
-    for _ in range(10):
-        new = [one for one in decided(found, seconds, policy) if b.wakes([one]) == []]
-        if not new:
-            return actions
-        actions += b.taken(found, new, b.at(seconds))
-    raise AssertionError(f"it does not come to rest: {actions[-3:]}")
+    return b.settled(found, escalations.decide, in_force=policy, now=b.at(seconds))
 
 
 def stuck(place: str = b.IN_PROGRESS, **fields: Any) -> tuple[Index, Record]:
@@ -112,6 +106,35 @@ def test_a_blocker_moves_nothing_of_a_task_that_nobody_works_on(place: str) -> N
     cries(found)
 
     assert b.moves(settled(found)) == []
+
+
+@pytest.mark.parametrize("kind", list(HELPFUL))
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_answer_that_changes_nothing_about_an_escalation_of_ours_leaves_it_open(kind: str, action: str) -> None:
+    found, _ = one(b.FAILED if kind == "failed" else b.BLOCKED)
+    cries(found, f"{kind}-a-1", from_agent=DAEMON, to_agent="planner", severity="high")
+    settled(found)
+    answers(found, action, f"{kind}-a-1")
+
+    actions = settled(found)
+
+    closed, turned_away = answered(actions), [one for one in actions if isinstance(one, KeepCopy)]
+    assert (len(closed), len(turned_away)) == ((1, 0) if action in HELPFUL[kind] else (0, 1))
+    assert settled(found) == []
+
+
+def test_late_work_is_judged_although_a_blocker_of_the_attempt_that_ended_is_open() -> None:
+    found, record = one(b.RETRY)
+    b.hands_in(record)
+    cries(found)
+    b.taken(found, b.decided(completion.decide, found))
+    assert record.state is State.UNDER_REVIEW
+
+    actions = settled(found)
+
+    assert b.moves(actions) == []
+    assert b.told(actions) == [("lead", "escalation")]
+    assert b.moves(b.decided(completion.decide, found)) == [("a", b.UNDER_REVIEW, b.COMPLETED)]
 
 
 def test_a_blocker_of_an_earlier_attempt_does_not_block_this_one() -> None:

@@ -59,6 +59,15 @@ def test_who_was_blocked_during_its_backoff_begins_a_new_attempt_when_it_is_take
     assert (found.attempt, found.sweep, found.facts["retries"]) == (2, 1, 1)
 
 
+def test_late_work_is_not_put_among_the_blocked_by_hand() -> None:
+    late, running = (
+        moved(b.UNDER_REVIEW, b.BLOCKED, came_from=place, holder="ann") for place in (b.RETRY, b.IN_PROGRESS)
+    )
+
+    assert b.only_undo(decided(late)).target == b.UNDER_REVIEW
+    assert b.only_recognise(decided(running)).target == b.BLOCKED
+
+
 def test_what_lies_where_the_journal_knows_it_is_nobodys_move() -> None:
     made = b.work(b.task("a"))
     b.lies(made, "a", b.GLOBAL)

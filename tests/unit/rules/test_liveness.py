@@ -5,7 +5,7 @@ import pytest
 from cagents_fs.core.index import Index, Record
 from cagents_fs.model.actions import Action, Note
 from cagents_fs.rules import liveness
-from cagents_fs.rules.liveness import lease_s
+from cagents_fs.rules.liveness import is_due, lease_s
 from tests.support import builders as b
 
 NUMBERS = b.policy(lease_s=600.0, reassign_grace_s=300.0, max_task_duration_s=7200.0)
@@ -68,6 +68,32 @@ def test_a_sign_of_life_takes_the_flag_back_and_the_lease_begins_anew() -> None:
     b.taken(found, decided(found, 700.0), b.at(700.0))
     assert b.wakes(decided(found, 701.0)) == [1300.0]
     assert b.notes(decided(found, 1300.0)) == [("stalled", "a")]
+
+
+def test_silence_has_its_consequences_when_the_lease_and_when_the_grace_is_over() -> None:
+    found, record = claimed()
+    work = found.works["inst_1"]
+
+    def due(seconds: float) -> bool:
+        return is_due(work, record, NUMBERS, b.at(seconds))
+
+    assert (due(599.9), due(600.0)) == (False, True)
+    b.taken(found, decided(found, 600.0), b.at(600.0))
+    assert (due(600.0), due(899.9), due(900.0)) == (False, False, True)
+    record.sign_s = b.at(700.0).s
+    assert (due(900.0), due(1299.9), due(1300.0)) == (False, False, True)
+
+
+def test_silence_of_who_waits_or_is_just_being_moved_has_no_consequence() -> None:
+    points = {"coordination": [{"checkpoint": "api", "with": ["b"]}]}
+    made = b.work(b.task("a", dependencies=points), b.task("b"))
+    at_checkpoint, moved = b.lies(made, "a", b.IN_PROGRESS), b.lies(made, "b", b.IN_PROGRESS, journal=b.queue())
+    assert is_due(made, at_checkpoint, NUMBERS, b.at(600.0))
+
+    made.meetings["api"].arrived["a"] = 1
+
+    assert not is_due(made, at_checkpoint, NUMBERS, b.at(600.0))
+    assert not is_due(made, moved, NUMBERS, b.at(600.0))
 
 
 @pytest.mark.parametrize("place", [b.queue(), b.UNDER_REVIEW, b.RETRY, b.BLOCKED])

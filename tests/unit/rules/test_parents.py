@@ -25,17 +25,7 @@ def family(handed_in: bool = True, **fields: Any) -> tuple[Index, Record]:
 
 
 def settled(found: Index, seconds: float = 0.0) -> list[Action]:
-    """Both rules, again and again, until they ask for nothing more than to be woken."""
-    actions: list[Action] = []
-    for _ in range(10):
-        new = []
-        for rule in (escalations.decide, parents.decide):
-            asked = [one for one in b.decided(rule, found, now=b.at(seconds)) if b.wakes([one]) == []]
-            new += b.taken(found, asked, b.at(seconds))
-        if not new:
-            return actions
-        actions += new
-    raise AssertionError(f"they do not come to rest: {actions[-3:]}")
+    return b.settled(found, escalations.decide, parents.decide, now=b.at(seconds))
 
 
 def work_of(found: Index) -> Work:
@@ -136,10 +126,25 @@ def test_skip_dependency_lets_the_parent_do_without_the_child() -> None:
     assert ("accepted", "top") in b.notes(b.decided(completion.decide, found))
 
 
-def test_answered_and_still_without_its_child_it_is_not_asked_for_again() -> None:
+def test_an_answer_that_does_not_help_leaves_the_parent_blocked_and_asks_for_nothing_anew() -> None:
     found, record = family()
     (name,) = asked_for_children(lose(found, "a"))
     work_of(found).responses[name] = Response.model_validate({"escalation_id": name, "action": "resume"})
+
+    actions = settled(found)
+
+    assert "resume changes nothing here" in b.only_note(actions, "answered").reason
+    assert asked_for_children(actions) == []
+    assert record.state is State.BLOCKED
+
+
+def test_answered_and_still_without_its_child_it_is_not_asked_for_again() -> None:
+    found, record = family()
+    (name,) = asked_for_children(lose(found, "a"))
+    work_of(found).responses[name] = Response.model_validate({"escalation_id": name, "action": "retry"})
+    settled(found)
+    assert record.state is State.RETRY
+    b.lies(work_of(found), "top", b.IN_PROGRESS)
 
     assert asked_for_children(settled(found)) == []
     assert record.state is State.IN_PROGRESS

@@ -82,3 +82,33 @@ def test_without_a_crash_there_is_nothing_to_make_up_for() -> None:
     b.lies(made, "a", b.GLOBAL)
 
     assert decided(made) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "outcomes"),
+    [
+        (b.RETRY, [(7, "void"), (9, "moved")]),
+        (b.IN_PROGRESS, [(7, "void"), (9, "void")]),
+    ],
+)
+def test_of_two_daemons_that_meant_the_same_and_died_one_has_done_it(
+    place: str, outcomes: list[tuple[int, str]]
+) -> None:
+    made = crashed(place)
+    made.history.intents[9] = INTENT | {"seq": 9}
+
+    assert told(made) == outcomes
+
+
+def test_what_the_first_of_two_daemons_had_done_the_second_began_from() -> None:
+    made = crashed(b.BLOCKED)
+    made.history.intents[8] = INTENT | {"seq": 8, "from": b.RETRY, "to": b.GLOBAL}
+    made.history.intents[9] = INTENT | {"seq": 9, "from": b.RETRY, "to": b.BLOCKED}
+
+    assert told(made) == [(7, "moved"), (8, "void"), (9, "moved")]
+
+
+def told(made: Work) -> list[tuple[int, str]]:
+    """Of each intent, what is said of it."""
+    found: list[Any] = decided(made)
+    return [(action.facts["intent"], getattr(action, "event", "moved")) for action in found]
