@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cagents_fs.client.naming import resolve
+from cagents_fs.client.naming import Kind, resolve, resolve_as
 from cagents_fs.client.working import Speaker
 from cagents_fs.core.history import History
-from cagents_fs.errors import CagentsError, NothingThere, StorageError, UsageError
+from cagents_fs.errors import CagentsError, StorageError, UsageError
 from cagents_fs.model.files import Escalation, Message, Response
 from cagents_fs.model.ids import id_fault
 from cagents_fs.model.layout import INBOX, JOURNAL
@@ -22,7 +22,8 @@ from cagents_fs.rules.answers import key_of
 from cagents_fs.rules.pleas import content_of
 from cagents_fs.store import locks, tree
 from cagents_fs.store.check import check
-from cagents_fs.store.disk import Outcome, create, put
+from cagents_fs.store.descent import real_folder
+from cagents_fs.store.disk import Outcome, create, put, sync_folder
 from cagents_fs.store.dump import END, dump
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
@@ -67,7 +68,7 @@ def answer(
     Raises NothingThere, UsageError, StorageError, and CagentsError with code `closed` where it was answered before.
     """
     _is_agent(agent)
-    instruction, name = _resolve(root, reference)
+    instruction, name = resolve_as(ESCALATION, root, reference)
     path = os.path.join(root, instruction, "escalations", f"{name}.response.yaml")
     _still_open(load(root, instruction).work.history, name, path)
     fields: dict[str, Any] = {"escalation_id": name, "from": _who(), "timestamp": iso(time.time()), "action": action}
@@ -136,9 +137,11 @@ def _write(path: str, fields: dict[str, Any], kind: type[FileRecord], *, replace
     try:
         kind.model_validate(fields)
         data = (dump(fields) + END).encode()
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        real_folder(os.path.dirname(path))
         if not replace:
-            return create(path, data, durable=True) is Outcome.MOVED
+            is_ours = create(path, data, durable=True) is Outcome.MOVED
+            sync_folder(os.path.dirname(path))
+            return is_ours
         put(path, data, durable=True)
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
@@ -156,35 +159,16 @@ def _is_agent(name: str | None) -> None:
 # -- which escalation is meant -----------------------------------------------------------------------------------------
 
 
-def _resolve(root: str, reference: str) -> tuple[str, str]:
-    """(instruction, escalation) of `id` or `instruction/id`, as it is for tasks: an open one before a closed one."""
-    instruction, slash, name = reference.rpartition("/")
-    for part in (instruction, name) if slash else (name,):
-        if fault := id_fault(part):
-            raise UsageError(f"{reference!r} is no escalation: {fault}")
-    if not slash:
-        instruction = os.environ.get("CAGENTS_INSTRUCTION", "")
-    names = [instruction] if instruction else [n for n in tree.instructions(root) if tree.has_anything(root, n)]
-    if instruction and not os.path.isdir(os.path.join(root, instruction)):
-        raise NothingThere(f"there is no instruction {instruction}; `cagents-fs status` lists them")
-    found = {where: closed for where in names if (closed := _is_closed(root, where, name)) is not None}
-    if not found:
-        where = f"{instruction} has" if instruction else "no instruction has"
-        raise NothingThere(f"{where} {'no' if instruction else 'an'} escalation {name}; they lie in escalations/")
-    candidates = [where for where, closed in found.items() if not closed] or list(found)
-    if len(candidates) > 1:
-        named = ", ".join(f"{where}/{name}" for where in sorted(candidates))
-        raise UsageError(f"{name} could be any of {named}; say which", code="ambiguous")
-    return candidates[0], name
-
-
-def _is_closed(root: str, instruction: str, name: str) -> bool | None:
-    """Whether this escalation was answered; None where there is none of that name."""
+def _is_open(root: str, instruction: str, name: str) -> bool | None:
+    """Whether this escalation still waits for an answer; None where there is none of that name."""
     path = os.path.join(root, instruction, "escalations", f"{name}.yaml")
     known = load(root, instruction).work.history.escalations.get(name)
     if known is None:
-        return False if os.path.lexists(path) else None
-    return known.closed is not None
+        return True if os.path.lexists(path) else None
+    return known.closed is None
+
+
+ESCALATION = Kind("escalation", _is_open, lambda *_: " they lie in escalations/")
 
 
 def _response(path: str) -> Response | None:

@@ -78,6 +78,22 @@ def test_a_moved_line_becomes_durable_only_after_the_folders_of_its_rename(
     assert order[-1] == "journal"
 
 
+def test_the_name_of_a_new_journal_is_durable_before_its_lines_and_a_target_before_its_source(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.begin("young")
+    desk.put(GLOBAL, name="young")
+    order: list[str] = []
+    monkeypatch.setattr("cagents_fs.store.commit.sync_folder", lambda path: order.append(Path(path).name))
+    monkeypatch.setattr(os, "fdatasync", lambda _: order.append("journal"))
+
+    desk.commit(move(GLOBAL, ANN, name="young"))
+    desk.committer.flush()
+
+    assert order.index("young") < order.index("journal")
+    assert order.index("ann") < order.index("global") < len(order) - 1
+
+
 def test_without_the_promise_to_survive_a_power_cut_nothing_waits_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

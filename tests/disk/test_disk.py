@@ -253,8 +253,9 @@ def test_all_of_it_is_written_where_a_call_takes_only_a_part(monkeypatch: pytest
 
 
 def test_folders_are_made_below_a_root_that_is_there_and_never_the_root(tmp_path: Path) -> None:
-    make_folders(str(tmp_path), ("tasks/pending", "queues"))
-    make_folders(str(tmp_path), ("tasks/pending",))
+    grown = make_folders(str(tmp_path), ("tasks/pending", "queues"))
+    assert grown == [str(tmp_path), str(tmp_path / "tasks")]  # where a name is new: to be synced
+    assert make_folders(str(tmp_path), ("tasks/pending",)) == []
     assert (tmp_path / "tasks" / "pending").is_dir()
 
     with pytest.raises(FileNotFoundError, match="the tree is gone"):

@@ -52,6 +52,9 @@ def test_a_journal_that_is_not_there_is_empty(path: Path) -> None:
         (ONE + b'{"se', ["one"], [], len(ONE), 4),
         (b'{"se', [], [], 0, 4),
         (ONE + b"\0" * 50, ["one"], [], len(ONE), 50),
+        (ONE + b"\0" * 50 + TWO, ["one"], [], len(ONE), 50 + len(TWO)),
+        (ONE + b'{"se' + b"\0" * 50 + b"\n" + TWO, ["one"], [], len(ONE), 55 + len(TWO)),
+        (ONE + b'{"seq\0":1}\n' + TWO, ["one", "two"], [2], len(ONE) + 11 + len(TWO), 0),
         (ONE + b"{broken}\n" + TWO, ["one", "two"], [2], len(ONE) + 9 + len(TWO), 0),
         (b"\n" + ONE, ["one"], [1], 1 + len(ONE), 0),
         (b"\xff\xfe\n" + ONE + b"[]\n", ["one"], [1, 3], 3 + len(ONE) + 3, 0),
@@ -59,7 +62,8 @@ def test_a_journal_that_is_not_there_is_empty(path: Path) -> None:
         (b"[" * 100_000 + b"\n" + ONE, ["one"], [1], 100_001 + len(ONE), 0),
     ],
     ids=[
-        *("empty", "whole", "no end", "torn", "torn only", "zeros", "damaged inside", "blank", "bytes", "no records"),
+        *("empty", "whole", "no end", "torn", "torn only", "zeros"),
+        *("a hole", "torn and a hole", "one zero", "damaged inside", "blank", "bytes", "no records"),
         "too deep",
     ],
 )
@@ -195,3 +199,21 @@ def test_lines_for_which_there_is_no_room_leave_it_as_it_was_and_later_ones_foll
     lines = read(str(path))
     assert [record["event"] for record in lines.records] == ["one", "before", "after"]
     assert (lines.damaged, lines.torn) == ([], 0)
+
+
+def test_whole_lines_behind_a_hole_are_cut_off_and_kept(path: Path) -> None:
+    first, last = b'{"seq":1,"event":"one"}\n', b'{"seq":2,"event":"two"}\n'
+    path.write_bytes(first + b"\0" * 20 + last)
+
+    Journal(str(path), read(str(path))).close()
+
+    assert path.read_bytes() == first
+    assert path.with_name(f"{path.name}.cut-{len(first)}").read_bytes() == b"\0" * 20 + last
+
+
+def test_an_unfinished_line_is_cut_off_and_kept_nowhere(path: Path) -> None:
+    path.write_bytes(b'{"seq":1,"event":"one"}\n{"seq":2,')
+
+    Journal(str(path), read(str(path))).close()
+
+    assert [other.name for other in path.parent.iterdir()] == [path.name]
