@@ -22,6 +22,7 @@ from cagents_fs.plans import workspace_of
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
 from cagents_fs.store import journal, tree
 from cagents_fs.store.beneath import Roots
+from cagents_fs.store.evidence import Budget
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 
 
@@ -78,8 +79,8 @@ def _judge(
     *,
     checks: bool = True,
 ) -> Iterator[Fault]:
-    seen = gather(record.task.task_id, relative, data, (), roots, time.time(), 0.0)
-    assert seen is not None
+    budget = Budget.of(policy.max_artifact_bytes, policy.hash_timeout_s)
+    seen = gather(record.task.task_id, relative, data, roots, time.time(), budget)
     yield from seen.faults
     if seen.manifest is None:
         return

@@ -1,7 +1,9 @@
-"""Which task is meant? `id` or `instruction/id` (PROTOCOL section 8)."""
+"""Which task, or what else of an instruction, is meant? `id` or `instruction/id` (PROTOCOL section 8)."""
 
 import difflib
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from cagents_fs.errors import NothingThere, UsageError
 from cagents_fs.model.ids import id_fault
@@ -10,42 +12,62 @@ from cagents_fs.model.states import FINAL, state_of
 from cagents_fs.store import definitions, tree
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a reference may name."""
+
+    noun: str
+    is_alive: Callable[[str, str, str], bool | None]  # (root, instruction, id); None where there is none of that name
+    where_else: Callable[[str, str, str], str]  # of the same: what to do where there is none; instruction "": any
+
+
 def resolve(root: str, reference: str) -> tuple[str, str]:
     """(instruction, task) of a reference. Raises UsageError where it could be several, NothingThere where it is none.
 
     A bare id means `$CAGENTS_INSTRUCTION`, else the only instruction in which it is not final, else the only one that
     has it.
     """
-    instruction, slash, task_id = reference.rpartition("/")
-    for part in (instruction, task_id) if slash else (task_id,):
+    return resolve_as(TASK, root, reference)
+
+
+def resolve_as(kind: Kind, root: str, reference: str) -> tuple[str, str]:
+    """As `resolve`, for anything that lies in an instruction and may be over."""
+    instruction, slash, name = reference.rpartition("/")
+    for part in (instruction, name) if slash else (name,):
         if fault := id_fault(part):
-            raise UsageError(f"{reference!r} is no task: {fault}")
+            raise UsageError(f"{reference!r} is no {kind.noun}: {fault}")
     if not slash:
         instruction = os.environ.get("CAGENTS_INSTRUCTION", "")
-    if instruction:
-        if not os.path.isdir(os.path.join(root, instruction)):
-            hint = _hint(instruction, tree.instructions(root))
-            raise NothingThere(f"there is no instruction {instruction};{hint} `cagents-fs status` lists them")
-        if _places(root, instruction, task_id) is None:
-            hint = _hint(task_id, _known(root, instruction))
-            raise NothingThere(
-                f"{instruction} has no task {task_id};{hint} `cagents-fs tasks {instruction}` lists them"
-            )
-        return instruction, task_id
-    return _only_one(root, task_id), task_id
-
-
-def _only_one(root: str, task_id: str) -> str:
-    found = {name: places for name in tree.instructions(root) if (places := _places(root, name, task_id)) is not None}
+    if instruction and not os.path.isdir(os.path.join(root, instruction)):
+        raise _no_instruction(instruction, tree.instructions(root))
+    places = [instruction] if instruction else _instructions(root)
+    found = {place: alive for place in places if (alive := kind.is_alive(root, place, name)) is not None}
     if not found:
-        hint = _hint(task_id, [known for name in tree.instructions(root) for known in _known(root, name)])
-        raise NothingThere(f"no instruction has a task {task_id};{hint} `cagents-fs tasks` lists all of them")
-    alive = [name for name, places in found.items() if any(state_of(place) not in FINAL for place in places)]
-    candidates = alive or list(found)
+        article = "an" if kind.noun[0] in "aeiou" else "a"
+        has_none = f"{instruction} has no" if instruction else f"no instruction has {article}"
+        raise NothingThere(f"{has_none} {kind.noun} {name};{kind.where_else(root, instruction, name)}")
+    candidates = [place for place, alive in found.items() if alive] or list(found)
     if len(candidates) > 1:
-        named = ", ".join(f"{name}/{task_id}" for name in sorted(candidates))
-        raise UsageError(f"{task_id} could be any of {named}; say which", code="ambiguous")
-    return candidates[0]
+        named = ", ".join(f"{place}/{name}" for place in sorted(candidates))
+        raise UsageError(f"{name} could be any of {named}; say which", code="ambiguous")
+    return candidates[0], name
+
+
+def _is_alive(root: str, instruction: str, task_id: str) -> bool | None:
+    """Whether a task is not final. One that is known but nowhere is not alive; None for one that is not known."""
+    places = _places(root, instruction, task_id)
+    return None if places is None else any(state_of(place) not in FINAL for place in places)
+
+
+def _where_else(root: str, instruction: str, task_id: str) -> str:
+    """The nearest name, and how to see all of them."""
+    places = [instruction] if instruction else tree.instructions(root)
+    hint = _hint(task_id, [known for place in places for known in _known(root, place)])
+    listed = f"`cagents-fs tasks {instruction}` lists them" if instruction else "`cagents-fs tasks` lists all of them"
+    return f"{hint} {listed}"
+
+
+TASK = Kind("task", _is_alive, _where_else)
 
 
 def _places(root: str, instruction: str, task_id: str) -> list[str] | None:
@@ -72,13 +94,20 @@ def _hint(name: str, known: list[str]) -> str:
     return f" did you mean {near[0]}?" if near else ""
 
 
+def _instructions(root: str) -> list[str]:
+    return [name for name in tree.instructions(root) if tree.has_anything(root, name)]
+
+
+def _no_instruction(name: str, known: list[str]) -> NothingThere:
+    return NothingThere(f"there is no instruction {name};{_hint(name, known)} `cagents-fs status` lists them")
+
+
 def resolve_instruction(root: str, name: str | None) -> str:
     """An instruction by name, or the only one there is. Raises NothingThere, UsageError."""
-    names = [known for known in tree.instructions(root) if tree.has_anything(root, known)]
+    names = _instructions(root)
     if name is not None:
         if id_fault(name) or name not in names:
-            hint = _hint(name, names)
-            raise NothingThere(f"there is no instruction {name};{hint} `cagents-fs status` lists them")
+            raise _no_instruction(name, names)
         return name
     if len(names) != 1:
         text = f"there are {len(names)} instructions" if names else "there is no instruction yet; submit a plan"

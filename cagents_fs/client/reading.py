@@ -34,9 +34,12 @@ def inbox(root: str, agent: str, *, take: bool = False) -> list[dict[str, Any]]:
         if not is_candidate(name) or not name.endswith(".yaml"):
             continue
         try:
-            document = parse_mapping(read_bounded(path, MOST_BYTES).data)
+            snapshot = read_bounded(path, MOST_BYTES)
+            document = parse_mapping(snapshot.data)
         except (Unreadable, NotRegular, TooLarge, FileNotFoundError):
             continue
+        if snapshot.being_written:
+            continue  # half a message may be a whole one, and taken away it would be lost
         message = check(document, Message, path).value
         if message is not None:
             found.append((path, message.model_dump(mode="json", by_alias=True)))
@@ -79,7 +82,7 @@ def prime(root: str, agent: str) -> str:
     queue = [f"{w.id}/{t}" for w in index.works.values() for t in w.at_agent.get(agent, ())]
     lines += ["", f"## Your queue: {len(queue)}", ""]
     lines += [f"- {name}" for name in queue[:10]] or ["- nothing is ready for you"]
-    text = "\n".join(lines)
+    text = "\n".join(" ".join(line.splitlines()) for line in lines)  # nobody's words begin a line of ours
     return _cut(text, MOST_CHARACTERS - len(_VERBS)) + _VERBS.replace("AGENT", agent)
 
 

@@ -14,6 +14,7 @@ from cagents_fs.model.lines import iso
 from cagents_fs.model.states import FINAL, State, state_of
 from cagents_fs.rules.requests import key_of
 from cagents_fs.store import journal, locks, tree
+from cagents_fs.store.descent import real_folder
 from cagents_fs.store.disk import put
 from cagents_fs.store.dump import END, dump
 
@@ -103,7 +104,7 @@ def _write(root: str, instruction: str, action: str, task_id: str | None, more: 
     except ValueError as error:
         raise UsageError(f"this cannot be asked: {error}") from None
     try:
-        os.makedirs(folder, exist_ok=True)
+        real_folder(folder, new=1)
         put(path, (dump(fields) + END).encode(), durable=True)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error

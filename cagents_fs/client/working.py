@@ -1,4 +1,4 @@
-"""What an agent says: claim, heartbeat, complete, fail."""
+"""What an agent says of its work: heartbeat, complete, fail."""
 
 import os
 import time
@@ -8,97 +8,25 @@ from typing import Any
 
 from cagents_fs import handing_in
 from cagents_fs.client.naming import resolve
-from cagents_fs.config import load as load_configuration
-from cagents_fs.core.index import Record, Work
-from cagents_fs.core.inputs import inputs
-from cagents_fs.core.lanes import standing
-from cagents_fs.errors import CagentsError, NothingThere, StorageError, UsageError
+from cagents_fs.core.index import Record
+from cagents_fs.errors import CagentsError, StorageError, UsageError
 from cagents_fs.model.durations import seconds_of
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.ids import id_fault
 from cagents_fs.model.layout import JOURNAL
 from cagents_fs.model.lines import iso
-from cagents_fs.model.states import FINAL, State, place_of
-from cagents_fs.picture import load, load_index
+from cagents_fs.model.states import FINAL, State
+from cagents_fs.picture import load
 from cagents_fs.plans import workspace_of
-from cagents_fs.rules.limits import refusal
 from cagents_fs.rules.verification import same_text
 from cagents_fs.store import journal
 from cagents_fs.store.beneath import Roots
-from cagents_fs.store.disk import Outcome, put, rename_noreplace
+from cagents_fs.store.descent import real_folder
+from cagents_fs.store.disk import put
 from cagents_fs.store.dump import END, dump
-from cagents_fs.store.locks import QueueLock, is_held
-from cagents_fs.store.yaml import Unreadable, parse_mapping
-from cagents_fs.waiting import see_who_waits
+from cagents_fs.store.locks import is_held
 
 MOVED_WITHIN_S = 2.0  # the daemon moves an accepted task in the same turn
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A task that is now the agent's."""
-
-    instruction_id: str
-    task: dict[str, Any]
-    path: str
-    output_path: str
-    attempt: int
-    inputs: list[dict[str, str | None]]  # the artifacts of others that it was to wait for
-
-
-def claim(root: str, agent: str, wanted: str | None = None) -> Claimed:
-    """Move the best task of an agent's queues, or the one wanted, to `tasks/in_progress`.
-
-    Raises NothingThere with code `nothing_ready` or `limit_reached`, UsageError, StorageError.
-    """
-    if fault := id_fault(agent):
-        raise UsageError(f"{agent!r} is no agent: {fault}")
-    only = resolve(root, wanted) if wanted else None
-    policy = load_configuration(root).policy
-    index = load_index(root)
-    queue = place_of(State.AGENTS, agent)
-    found = [
-        (work, record) for work in index.works.values() if not work.history.paused for record in _queued(work, agent)
-    ]
-    if only is not None:
-        found = [(work, record) for work, record in found if (work.id, record.task.task_id) == only]
-    now_s = time.time()
-    index.urgencies(policy)
-    found.sort(key=lambda pair: (standing(pair[1], policy, now_s)[0], pair[1].ledger.queued_wall_s, pair[1].queued))
-    held_up = None
-    young_s = policy.settle_s + 0.3 if is_held(root) else 0.0  # what the daemon has not seen yet, it would not let pass
-    for work, record in found:
-        with QueueLock(root, work.id):
-            index.works[work.id] = load(root, work.id).work  # as it is now that nobody else claims or releases here
-            see_who_waits(root, index.works[work.id], young_s)
-            index.look_across()
-            held_up = refusal(index, index.works[work.id], agent, policy, now_s)
-            if held_up is not None:
-                continue
-            task_id = record.task.task_id
-            source = os.path.join(root, work.id, queue, f"{task_id}.yaml")
-            target = os.path.join(root, work.id, State.IN_PROGRESS.value, f"{task_id}.yaml")
-            if rename_noreplace(source, target) is Outcome.MOVED:
-                return _claimed(root, work, record, target, inputs(index.works, work, record))
-    if held_up is not None:
-        raise NothingThere(f"{held_up}; claim again when one has ended", code="limit_reached")
-    what = f"{wanted} is not in the queue of {agent}" if wanted else f"there is nothing to claim for {agent}"
-    raise NothingThere(f"{what}; `cagents-fs ready` shows what is ready", code="nothing_ready")
-
-
-def _queued(work: Work, agent: str) -> list[Record]:
-    return [work.records[task_id] for task_id in work.at_agent.get(agent, ())]
-
-
-def _claimed(root: str, work: Work, record: Record, path: str, given: list[dict[str, str | None]]) -> Claimed:
-    output = os.path.join(root, work.id, "outputs/partial", record.task.task_id)
-    os.makedirs(output, exist_ok=True)
-    try:
-        with open(path, "rb") as file:
-            definition = parse_mapping(file.read()).value
-    except (OSError, Unreadable):
-        definition = record.task.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return Claimed(work.id, definition, path, output, record.ledger.attempt, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +83,7 @@ def heartbeat(
             raise UsageError(f"--silent-for: {error}") from None
     path = os.path.join(root, who.instruction, "heartbeats", f"{who.agent}_{who.task_id}.yaml")
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        real_folder(os.path.dirname(path))
         put(path, (dump(beat) + END).encode(), durable=False)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
@@ -215,9 +143,8 @@ def _still_open(record: Record | None) -> None:
 def _written(roots: Roots, fields: dict[str, Any]) -> tuple[str, str]:
     import hashlib
 
-    path = handing_in.write(roots.output_dir, fields)
-    with open(path, "rb") as file:
-        return path, hashlib.sha256(file.read()).hexdigest()
+    text = handing_in.text_of(fields)
+    return handing_in.write(roots.output_dir, text), hashlib.sha256(text).hexdigest()
 
 
 def _met(text: str, record: Record | None) -> dict[str, Any]:
