@@ -71,6 +71,9 @@ the actions that come out durable, in an order that a crash cannot turn against 
       informing.py      messages, verdicts, quarantine
       definitions.py    what was taken in
       locks.py          one daemon a tree; one at a time in a queue
+      holders.py        who holds a lock
+      mounts.py         what kind of file system, and what is mounted in the tree
+      probe.py          what the file system can do, tried out
       tree.py           listings of the state directories
       reading.py        bounded reading that never hangs
       yaml.py           bounded YAML 1.2, in one pass
@@ -81,8 +84,10 @@ the actions that come out durable, in an order that a crash cannot turn against 
       dump.py           writing YAML, and changing what others wrote
       table.py          rows of a long list, written fast
       check.py          document to record, every fault at once
+      descent.py        down from a root, without links
       beneath.py        inside the roots
       evidence.py       are these the bytes that were claimed?
+      fingerprint.py    did somebody work below a folder?
     runner/             HANDS
       processes.py      agents as processes, behind a gate
       prompts.py        what an agent is told, and its surroundings
@@ -113,12 +118,17 @@ the actions that come out durable, in an order that a crash cannot turn against 
       fresh.py          each settled file is judged once
       intake.py         taking in plans and tasks
       settling.py       is a file finished?
+      ownership.py      whose tree is it?
       answering.py      what is wrong is answered once
       watch.py          events, as hints
+      watch_file.py     how we see, written down
+      holding.py        what nothing is decided about for now
       clock.py          observed time
       hands.py          the runner's part of a turn
+      on_behalf.py      manifests for agents that wrote none
       beats.py          the runner's own heartbeats
       checking.py       checks in threads
+      measuring.py      hashing in threads, the short before the long
       verdict_desk.py   checks out, answers in
       derived.py        files that decide nothing
       result_files.py   what has come of it, written down
@@ -127,7 +137,8 @@ the actions that come out durable, in an order that a crash cannot turn against 
       logs.py           one record a line
     client/             THE VERBS
       submitting.py     init, submit
-      working.py        claim, heartbeat, complete, fail
+      claiming.py       claim
+      working.py        heartbeat, complete, fail
       pleading.py       escalate, answer, send
       reading.py        inbox, prime
       steering.py       cancel, retry, rescue, pause, resume, reassign, depend
@@ -135,6 +146,8 @@ the actions that come out durable, in an order that a crash cannot turn against 
       asking.py         verify, audit
       validating.py     validate
       doctor.py         doctor
+      machine.py        what it says of file system, limits and clock
+      mending.py        what doctor --fix mends
       naming.py         which task is meant?
     demo/               fifty agents at once
       planning.py       workspace and plan

@@ -94,8 +94,12 @@ class Agent:
         for instruction in world.plans:
             for task in world.names(f"{instruction}/queues/agents/{self.name}"):
                 tried_s = world.claimed_s.get((instruction, task), -60.0)  # what was put back is tried again later
-                if len(self.jobs) < 2 and world.clock.passed_s > tried_s + 30.0:
+                if self._has_time() and world.clock.passed_s > tried_s + 30.0:
                     self.claim((instruction, task))
+
+    def _has_time(self) -> bool:
+        """Whether it works on fewer than two. What may wait for others does not count: they may wait for its queue."""
+        return sum(job.task not in self.world.may_wait(job.instruction) for job in self.jobs) < 2
 
     def claim(self, key: Key) -> bool:
         """`mv` out of its own queue, the return code checked."""

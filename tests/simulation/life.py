@@ -3,14 +3,14 @@
 import logging
 import random
 import selectors
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 from unittest.mock import patch
 
 from cagents_fs.daemon import service as service_module
 from cagents_fs.daemon.checking import Checking
 from cagents_fs.daemon.clock import SLACK_S
+from cagents_fs.daemon.measuring import Measuring, _Job
 from cagents_fs.daemon.service import Service
 from cagents_fs.daemon.watch import Hint
 from cagents_fs.errors import StorageError
@@ -23,42 +23,54 @@ from tests.simulation.tripwire import Died, Tripwire
 Passes = Callable[[Job], bool]
 
 
+class SimMeasuring(Measuring):
+    """Measurements without threads: done at once, only their answers come later."""
+
+    def __init__(self) -> None:
+        super().__init__(wake=lambda: None)
+
+    def submit(self, key: Hashable, steps: Any, done: Any, failed: Any, announced: int = 0) -> None:
+        self.cancel(key)
+        job = self._jobs[key] = _Job(steps, done, failed, announced)
+        self.pending += 1
+        while not self._go_on(job):
+            pass
+
+    @property
+    def answered(self) -> bool:
+        return bool(self._answers)
+
+
 class SimChecking(Checking):
     """Checks without threads and commands: what comes out is known, only not yet when."""
 
     def __init__(self, clock: SimClock, passes: Passes, chance: random.Random) -> None:
         self._clock, self._passes, self._chance = clock, passes, chance
         self._under_way: list[tuple[float, Job]] = []
-        self._measured: deque[Callable[[], None]] = deque()
-        self.pending = 0
+        self.measuring = SimMeasuring()
+
+    @property
+    def pending(self) -> int:
+        return len(self._under_way) + self.measuring.pending
 
     def submit(self, job: Job) -> None:
         self.cancel(job.instruction, job.task_id)
         due_s = self._clock.passed_s + self._chance.choice((0.0, 0.3, 2.0, 40.0))
         self._under_way.append((due_s, job))
-        self.pending += 1
-
-    def measure(self, work: Callable[[], Callable[[], None]]) -> None:
-        self._measured.append(work())
-        self.pending += 1
 
     def cancel(self, instruction: str, task_id: str) -> None:
         kept = [(s, job) for s, job in self._under_way if (job.instruction, job.task_id) != (instruction, task_id)]
-        self.pending -= len(self._under_way) - len(kept)
         self._under_way = kept
 
     def next_in_s(self) -> float:
         """When something comes out, in seconds from now."""
         due_s = min((at_s for at_s, _ in self._under_way), default=self._clock.passed_s + 3600.0)
-        return 0.0 if self._measured else max(0.0, due_s - self._clock.passed_s)
+        return 0.0 if self.measuring.answered else max(0.0, due_s - self._clock.passed_s)
 
-    def take(self) -> tuple[list[tuple[Job, ChecksDone]], list[Callable[[], None]]]:
+    def take(self) -> list[tuple[Job, ChecksDone]]:
         over = [job for at_s, job in self._under_way if at_s <= self._clock.passed_s]
         self._under_way = [(at_s, job) for at_s, job in self._under_way if at_s > self._clock.passed_s]
-        others = list(self._measured)
-        self._measured.clear()
-        self.pending -= len(over) + len(others)
-        return [(job, self._outcome(job)) for job in over], others
+        return [(job, self._outcome(job)) for job in over]
 
     def close(self) -> None:
         self._under_way.clear()
@@ -146,7 +158,7 @@ class Life:
         for opened in committer._journals.values() if committer else ():
             opened.close()
         for lock in committer._locks.values() if committer else ():
-            lock._lock.release(force=True)
+            lock.release()
         if hasattr(self.service, "watcher"):
             self.service.watcher.close()
         self.waiting.close()

@@ -13,8 +13,9 @@ from cagents_fs.model.layout import identify
 from cagents_fs.model.states import State
 from cagents_fs.store.tree import state_folders
 from tests.simulation.life import Life
-from tests.simulation.line_checks import Case, wrong_with
-from tests.simulation.told import Line, Told
+from tests.simulation.line_checks import A_TURN_S, Case, wrong_with
+from tests.simulation.planning import blocking
+from tests.simulation.told import Fate, Line, Told
 from tests.simulation.world import Violation, World, sha256
 
 Rename = tuple[str, str, str, str]  # instruction, task, from, to
@@ -30,6 +31,12 @@ class Observer:
         self.due: Counter[Rename] = Counter()  # renames of the daemon less the lines that tell of them
         self.changed = True  # whether there is anything new to look at
         self.crashed_s = -1.0  # when a turn was last cut short, as long as no whole one came after
+        self.found_s: list[
+            tuple[float, float]
+        ] = []  # (when, up to when) all that was given had been found, and settled
+        self._life: Life | None = None  # whose looks these are
+        self._look_s = -1.0  # when it is to look through the whole tree next
+        self._looked_s: float | None = None  # when it did so last; what it has found may have yet to settle
 
     def after(self, life: Life | None) -> None:
         """After a turn, a start or an end; without a life: after a death. Raises Violation."""
@@ -42,19 +49,29 @@ class Observer:
         if loop.failures:
             raise Violation(f"i9_no_fault_of_ours: {loop.trouble.said}")
         if loop.trouble.said or loop._reopen:
-            if (
-                self.world.wire.met is None
-                and loop.trouble.said
-                and "refused by the simulation" not in loop.trouble.said
-            ):
+            if loop.trouble.said and not self.world.wire.refused:
                 raise Violation(f"i13_no_trouble_without_cause: {loop.trouble.said}")
             self.crashed_s = self.world.clock.passed_s if self.crashed_s < 0 else self.crashed_s
             return
+        self.world.wire.refused = False
+        self._note_looks(life)
         changed, self.changed = self.changed, False
         for check in CHECKS if changed or self.world.turn % 10 == 0 else CHECKS[:1]:
             for said in check(self):
                 raise Violation(f"{check.__name__}: {said}")
         self.crashed_s = -1.0
+
+    def _note_looks(self, life: Life) -> None:
+        """Up to when everything has been found, whatever became of the events: a full look, and a turn once settled."""
+        now_s, look_s = self.world.clock.passed_s, life.service.loop.look_s
+        if life is not self._life:
+            self._life, self._look_s, self._looked_s, self.found_s = life, -1.0, None, []
+        if self._looked_s is not None and now_s > self._looked_s + self.world.numbers.settle_s + A_TURN_S:
+            self.found_s.append((now_s, self._looked_s))
+            self._looked_s = None
+        if look_s != self._look_s:  # the next one is due later than it was: this turn was one
+            self._look_s = look_s
+            self._looked_s = now_s if self._looked_s is None else self._looked_s
 
     def _follow_renames(self) -> None:
         self.changed = self.changed or bool(self.world.wire.renames)
@@ -173,6 +190,18 @@ def what_counts(ledger: Ledger) -> tuple[object, ...]:
     return tuple(None if name == "came_from" else value for name, value in zip(FIELDS, values, strict=True))
 
 
+def law4_held_back_until_all_it_waits_for_is_verified(observer: Observer) -> Iterator[str]:
+    """No task can be claimed that waits for one which is not done, be it not done again."""
+    for instruction, told in observer.told.items():
+        for task, fate in told.fates.items():
+            place, key = fate.place or "", (instruction, task)
+            if not place.startswith(f"{State.AGENTS.value}/") or fate.waived:
+                continue
+            awaited = blocking(observer.world.tasks.get(key, {}))
+            if left := [name for name in awaited if not told.fates.get(name, Fate()).satisfied]:
+                yield f"{instruction}/{task} lies in {place}, and {', '.join(left)} is not done"
+
+
 def claims_over_the_limit_go_back(observer: Observer) -> Iterator[str]:
     """Where more is in progress than may be, no claim of this life without any work stays."""
     world = observer.world
@@ -189,7 +218,10 @@ def claims_over_the_limit_go_back(observer: Observer) -> Iterator[str]:
         for task in busy if len(busy) > limit else ():
             key, fate = (instruction, task), told.fates[task]
             output = any(world.there(f"{instruction}/outputs/{folder}") for folder in (f"partial/{task}", task))
-            idle = world.signs_s.get(key, [(-1.0, "", 0)])[-1][0] < world.claimed_s.get(key, -9.0) - 2.0 and not output
+            # What counts is when the daemon sees a sign. One given shortly before the claim may have come to nobody's
+            # ears, and be found together with it; none that had been found before the claim was seen.
+            before = [up_to_s for at_s, up_to_s in observer.found_s if at_s < fate.entered_s - A_TURN_S]
+            idle = not output and all(at_s < max(before, default=-1.0) for at_s, *_ in world.signs_s.get(key, ()))
             if idle and world.claimed_s.get(key, -1.0) > world.life_began_s and fate.claimed:
                 yield f"{instruction}/{task}: {len(busy)} of {limit} are in progress, and this claim stays"
 
@@ -200,6 +232,7 @@ CHECKS: tuple[Check, ...] = (
     i1_one_place,
     i4_one_rename_one_line,
     replay_gives_the_living_ledger,
+    law4_held_back_until_all_it_waits_for_is_verified,
     claims_over_the_limit_go_back,
 )
 

@@ -1,5 +1,6 @@
 """Cries for help and their answers, pauses, and tasks that are given to others."""
 
+from cagents_fs.rules.pleas import DAEMON, helpful
 from tests.simulation.told import Told
 from tests.simulation.world import END, Document, Key, World, encoded
 
@@ -44,3 +45,6 @@ def see_to_all(world: World, told: dict[str, Told], number: int) -> None:
         for name in sorted(journal.pleas):
             if not world.there(f"{instruction}/escalations/{name}.response.yaml"):
                 answer(world, instruction, name, world.chance.choice(("resume", "resume", "cancel")))
+            else:  # it has changed nothing, as eve was told
+                ends_it = [action for action in helpful(name, DAEMON) if action in ("cancel", "skip_dependency")]
+                answer(world, instruction, name, world.chance.choice(ends_it))

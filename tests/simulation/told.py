@@ -25,6 +25,7 @@ class Fate:
     waived: bool = False  # it goes on without some of those that it waited for
     given: str | None = None  # to whom it was reassigned and not yet released
     entered_s: float = 0.0
+    spared: int = 0  # moves out of this attempt that came to nothing, as somebody else had moved it meanwhile
     late: bool = False  # under review as late work, from `retry`
     claimed: bool = False  # it is in work because an agent claimed it, as the journal has it
 
@@ -88,6 +89,8 @@ class Told:
                 fate.attempt = line.get("attempt") or fate.attempt
             case "accepted":
                 fate.accepted = line["attempt"]
+            case "void" if line.get("reason") == "somebody else was first":
+                fate.spared += 1
             case "dependency_waived":
                 fate.waived = True
             case "reassigned":
@@ -100,7 +103,7 @@ def _move(fate: Fate, line: Line, now_s: float) -> None:
     if line["to"] in LEAVING_RAISES:
         fate.ended = fate.attempt
     if line.get("attempt") and line["attempt"] != fate.attempt:
-        fate.attempt, fate.accepted = line["attempt"], None
+        fate.attempt, fate.accepted, fate.spared = line["attempt"], None, 0
     fate.place, fate.skipped, fate.entered_s = line["to"], bool(line.get("skip")), now_s
     fate.late = line["from"] == State.RETRY.value and line["to"] == State.UNDER_REVIEW.value
     fate.claimed = line["to"] == State.IN_PROGRESS.value and (line["from"] or "").startswith(f"{State.AGENTS.value}/")

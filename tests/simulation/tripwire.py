@@ -26,6 +26,7 @@ class Tripwire:
         self.pid = 1000  # of the daemon that lives now: each has another, and so leaves other litter
         self.calls = 0
         self.met: str | None = None  # the fate that came to pass
+        self.refused = False  # whether a call was refused since the daemon last said that all is well
         self.renames: list[tuple[str, str]] = []  # what the daemon has renamed without replacing anything
         self._at: int | None = None
         self._fate = ""
@@ -69,6 +70,7 @@ class Tripwire:
                 self.ours = True
                 return real(*arguments, **options)
             case "refuse":
+                self.refused = True
                 raise OSError(errno.ENOSPC, "No space left on device", "refused by the simulation")
             case "tear" if name == "write":
                 real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
