@@ -115,10 +115,11 @@ def _own(where: str, wish: Wish, patience_s: float, *, quiet: bool) -> Outcome:
     from cagents_fs.daemon.service import Service, handle_signals
 
     begun_s = time.monotonic()
-    with Service(where, agents=wish.agents, allow_root=wish.allow_root) as service:
+    service = Service(where, agents=wish.agents, allow_root=wish.allow_root)
+    handle_signals(service)
+    with service:
         instruction = _submitted(where, wish)
         service.only = service.index.staffed_only = instruction
-        handle_signals(service)
         service.begin()
         if not quiet:
             say(f"{instruction}: running in {where}; agents work in {_workspace(where, instruction)}")

@@ -65,8 +65,9 @@ def watch_command(root: str | None, once: bool, agents: bool, verbose: bool, all
 
     set_up(log_format, verbose=verbose)
     tree = find(root)
-    with Service(tree, agents=10_000 if agents else None, allow_root=allow_root) as service:
-        handle_signals(service)
+    service = Service(tree, agents=10_000 if agents else None, allow_root=allow_root)
+    handle_signals(service)  # before the tree is taken: whoever stops us then gets an orderly end as well
+    with service:
         if once:
             service.once()
             return

@@ -19,12 +19,19 @@ def out_of_reach(work: "Work") -> dict[str, tuple[str, ...]]:
     work.given_up = {}
     if work.mode == "pipeline":
         without = {awaited for _, awaited in waived}
-        for task_id in work.lost():
-            if task_id in without:
+        gone = {task_id: lost for task_id, lost in doom.items() if _is_blocked(work, task_id)}
+        for task_id, lost in {**gone, **{lost: (lost,) for lost in work.lost()}}.items():
+            if without.issuperset(lost):  # nobody waits for these, nor for what cannot come because of them
                 level = work.level[task_id]
                 work.given_up[level] = work.given_up.get(level, 0) + 1
         _close_stages(work, doom, without)
     return doom
+
+
+def _is_blocked(work: "Work", task_id: str) -> bool:
+    """Whether a task waits among the blocked for what was lost, and not for the answer to a question of its own."""
+    record = work.records[task_id]
+    return record.state is State.BLOCKED and record.ledger.escalation is None
 
 
 def _circles(work: "Work") -> set[str]:

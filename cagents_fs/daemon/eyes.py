@@ -75,8 +75,7 @@ class Eyes:
         self.plan_eyes.remember_files(loaded.work, read=False)
         yield from self.look(loaded.work, now)
 
-    @staticmethod
-    def _carry_over(old: Work, new: Work) -> None:
+    def _carry_over(self, old: Work, new: Work) -> None:
         """What only this life knows: leases, processes, answers of checks. Checks under way are asked for anew."""
         new.whole_checks = old.whole_checks
         new.seen_s = {name: since_s for name, since_s in old.seen_s.items() if name in new.history.escalations}
@@ -94,6 +93,7 @@ class Eyes:
                 record.blocked_s = before.blocked_s
             elif before.state is State.AGENTS and record.state is State.IN_PROGRESS:
                 record.claim_seen = True  # it was claimed in this life, or putting it back has failed
+                self.work_eyes.begun(new, record)
 
     @staticmethod
     def _troubles(loaded: Loaded) -> Iterator[Action]:

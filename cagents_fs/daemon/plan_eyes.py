@@ -149,7 +149,7 @@ class PlanEyes(FreshFiles):
 
     def is_to_be_read(self, work: Work, task_id: str) -> bool:
         """Whether a task that we have released was not read since the start; it is in the next turn."""
-        if (work.id, task_id) not in self._unread:
+        if (work.id, task_id) in self._task_files and (work.id, task_id) not in self._unread:
             return False
         self._released.append((work.id, task_id))
         return True

@@ -228,9 +228,15 @@ class Service:
             self.loop.derive(self.clock.now())
 
     def stop(self) -> None:
-        """Leave at the next opportunity. Safe in a signal handler."""
+        """Leave at the next opportunity. Safe in a signal handler, also before the tree is taken."""
         self.stopping = True
-        self.watcher.wake()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let whoever waits look what has changed. Safe in a signal handler."""
+        watcher = getattr(self, "watcher", None)
+        if watcher is not None:
+            watcher.wake()
 
     def __exit__(self, *_: object) -> None:
         """End everything that was started, make everything durable, give the lock back."""
@@ -267,7 +273,7 @@ def handle_signals(service: Service) -> None:
 
     def again(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler
         service.reload = True
-        service.watcher.wake()
+        service.wake()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

@@ -73,9 +73,12 @@ class WorkEyes:
 
     def entered(self, work: Work, record: Record, now: Now) -> None:
         """A task was claimed, or put into `completed` by somebody: watch and look at its output from here on."""
-        task_id = record.task.task_id
-        self._prints[work.id, task_id] = self._print(work, record)
-        self.output(work, task_id, now)
+        self.begun(work, record)
+        self.output(work, record.task.task_id, now)
+
+    def begun(self, work: Work, record: Record) -> None:
+        """Whatever lies in its output by now is no sign of life: only what changes from here on."""
+        self._prints[work.id, record.task.task_id] = self._print(work, record)
 
     def output(self, work: Work, task_id: str, now: Now, *, renamed: bool = False) -> None:
         """Something changed in the output of a task."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.crash import fsck
 from tests.crash.faults import FAIL_ONCE, RAISE, SHORTEN, STOP, TEAR, Fault
-from tests.crash.life import FAULT_OF_OURS
+from tests.crash.life import FAULT_OF_OURS, GAVE_UP
 from tests.crash.oplog import operations
 from tests.crash.preload import Shim
 from tests.crash.scene import Scene
@@ -162,7 +162,7 @@ class Theatre:
         wrong: list[str] = []
         before = dict(one.before)
         came = self.apart(counted, lambda pid: wrong.extend(self._meanwhile(one, fault, actor, pid, before)))
-        wrong += _how_it_ended(fault, came)
+        wrong += _how_it_ended(fault, came, is_command=scene.again is not None)
         tree = self._tree(scene)
         accepted = _accepted(tree)
         if then:
@@ -295,14 +295,14 @@ def _wait(pid: int, during: Callable[[int], None] | None) -> int:
             os.kill(pid, signal.SIGCONT)
 
 
-def _how_it_ended(fault: Fault, came: Came) -> list[str]:
-    """What a process may come to under this fault."""
+def _how_it_ended(fault: Fault, came: Came, *, is_command: bool) -> list[str]:
+    """What a process may come to under this fault. A daemon ends in order; a command may end by the signal itself."""
     if came.code == FAULT_OF_OURS:
         return [f"I13 a fault of ours: {came.said}"]
     if came.code < 0 and not (fault.kills or fault.fate in (STOP, RAISE)):
         hung = f"; it hung for {HUNG_S:.0f} s" if came.code == -signal.SIGALRM else ""
         return [f"I9 it was ended by signal {-came.code}{hung}"]
-    if fault.fate == RAISE and came.code not in (0, 3):
+    if fault.fate == RAISE and came.code not in (0, GAVE_UP) and not is_command:
         return [f"after {fault.name} it ended with {came.code}: {came.said}"]
     return []
 

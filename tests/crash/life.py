@@ -153,12 +153,12 @@ def _live(root: str, clock: SimClock, seconds: float, agents: int | None, endles
     service = Service(root, agents=agents)
     service._selector.close()
     service._selector = waiting
+    handle_signals(service)
     with (
         patch.object(service_module, "Checking", lambda _: checking),
         patch.object(service_module, "end_leftover_checks", lambda _: None),
         service,
     ):
-        handle_signals(service)
         service.begin()
         service.run(until=lambda: clock.passed_s >= waiting.until_s or _is_idle(service, waiting))
 

@@ -203,3 +203,22 @@ def test_an_edit_that_no_daemon_saw_is_told_when_the_task_is_released_and_not_by
     daemon.begin()
     daemon.look()
     assert len(daemon.said("finding")) == 1
+
+
+def test_output_of_an_earlier_attempt_that_was_put_aside_is_no_sign_of_work_of_a_claim(
+    deaf: Callable[..., Deaf],
+) -> None:
+    daemon = deaf(a_task("a", max_retries=1))
+    writes(daemon.instruction)
+    daemon.hears(daemon.instruction.hand_in("a", status="failed", artifacts=[]))
+    assert daemon.instruction.places("a") == ["queues/retry"]
+    while daemon.instruction.places("a") == ["queues/retry"]:
+        daemon.turn(60.0)
+    daemon.rest()
+
+    daemon.instruction.claim("a")
+    daemon.service.loop._reopen.add("inst_1")  # as after trouble with the disk: it is read again from the tree
+    daemon.rest()
+
+    assert daemon.instruction.places("a") == ["tasks/in_progress"]
+    assert (daemon.record().claim_seen, daemon.record().signs) == (True, 0)

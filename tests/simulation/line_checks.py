@@ -222,9 +222,12 @@ def i11_stalled_only_after_a_whole_lease(case: Case) -> str | None:
 
 def i7_nothing_half_written_is_judged(case: Case) -> str | None:
     """A version that its writer held open is neither accepted, rejected nor answered."""
-    path = case.world.unfinished.get(str(case.line.get("manifest_sha256")))
     judged = case.event in ("accepted", "rejected", "answered", "failed_attempt")
-    return f"{path} was judged while it was being written" if path and judged else None
+    for folder in (f"partial/{case.name}", case.name) if judged else ():
+        path = f"{case.instruction}/outputs/{folder}/manifest.yaml"
+        if case.world.unfinished.get(path, "") == case.line.get("manifest_sha256"):
+            return f"{path} was judged while it was being written"
+    return None
 
 
 CHECKS: tuple[Check, ...] = (

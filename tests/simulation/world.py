@@ -70,7 +70,7 @@ class World:
         self.deaf = 0.0  # the share of events that are lost
         self.hints: list[Hint] = []
         self.sums: dict[str, list[tuple[int, str]]] = {}  # output file -> (turn, digest) of its versions
-        self.unfinished: dict[str, str] = {}  # digest of a half-written file that is held open -> its path
+        self.unfinished: dict[str, str] = {}  # path of a half-written file that is held open -> its digest
         self.alive_s = 0.0  # for how long a daemon has lived and been awake
         self.life_began_s = 0.0
         self.sleeps: list[tuple[float, float]] = []  # (until, how long) the machine slept
@@ -156,7 +156,7 @@ class World:
         self.finish(relative, b"")
         self._open[relative] = os.open(self.path(relative), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         self._append(relative, data)
-        self.unfinished[sha256(self.read(relative))] = relative
+        self.unfinished[relative] = sha256(self.read(relative))
 
     def finish(self, relative: str, data: bytes) -> bool:
         """The rest of it, and its end. False where its writer has let go of it before."""
@@ -164,7 +164,7 @@ class World:
             return False
         self._append(relative, data)
         os.close(self._open.pop(relative))
-        self.unfinished = {digest: path for digest, path in self.unfinished.items() if path != relative}
+        self.unfinished.pop(relative, None)
         return True
 
     def is_written(self, folder: str) -> bool:

@@ -139,3 +139,28 @@ def test_a_stage_that_lost_a_task_closes_those_after_it() -> None:
 
     b.lies(made, "a", b.CANCELLED, skipped=True)
     assert made.causes() == {}
+
+
+def test_a_stage_is_done_without_what_cannot_come_because_of_what_was_given_up() -> None:
+    made = b.work(b.task("a"), b.task("b"), b.task("c", "a"), b.task("d", "b"), b.task("e", "d"), mode="pipeline")
+    b.done(made, "b")
+    b.lies(made, "a", b.FAILED)
+    b.lies(made, "c", b.BLOCKED)
+    b.done(made, "d")
+    assert (made.open_level(), made.causes()) == (0, {"c": ("a",), "e": ("a",)})
+
+    b.lies(made, "e", b.GLOBAL, waived=frozenset({"a"}))  # somebody has said that it goes on without
+    made.doom_stale = True
+
+    assert (made.open_level(), made.causes()) == (2, {"c": ("a",)})
+
+
+def test_a_stage_waits_for_who_can_still_come_although_what_it_waited_for_was_given_up() -> None:
+    made = b.work(b.task("a"), b.task("c", "a"), b.task("e"), b.task("f", "e"), b.task("g", "f"), mode="pipeline")
+    for name in ("e", "f"):
+        b.done(made, name)
+    b.lies(made, "a", b.FAILED)
+    b.lies(made, "c", b.IN_PROGRESS)  # it had begun before
+    b.lies(made, "g", b.GLOBAL, waived=frozenset({"a"}))
+
+    assert made.open_level() == 1
