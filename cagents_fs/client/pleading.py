@@ -97,7 +97,8 @@ def _carried_out(root: str, instruction: str, name: str, path: str, act: Callabl
     Raises CagentsError where the journal has something else, or nothing within ten seconds.
     """
     ours, log = _response(path), os.path.join(root, instruction, JOURNAL)
-    assert ours is not None
+    if ours is None:  # written a moment ago, by us
+        raise StorageError(f"{path} was written and cannot be read back; whether it counts `cagents-fs events` will say")
     deadline_s = time.monotonic() + PATIENCE_S
     if not locks.is_held(root):
         act(root)

@@ -165,7 +165,8 @@ def answer_meanwhile(stage: Stage) -> None:
 
 ASKING = (cancel_meanwhile, answer_meanwhile)
 
-# `same_end=False`: five tasks for an agent that has room for two; who is first depends on who was moved in which turn.
+# `same_end=False`: five tasks for an agent that has room for two, and who is first depends on the turn in which each is
+# moved; and where a turn failed, the verdict may come before the escalation has settled.
 SCENES = (
     lives("cancel-everywhere", cancel_everywhere),
     lives("reassign-everywhere", reassign_everywhere, same_end=False),
@@ -181,7 +182,7 @@ SCENES = (
     lives("rescue", after(cancelled_waiting, asked("rescue")), meddle=ASKING),
     lives("skip-frees", skipped_while_blocked, meddle=ASKING),
     lives("escalated", asks_for_help, meddle=(*MEDDLING, *ASKING)),
-    lives("escalated-under-review", review_blocked, meddle=ASKING),
+    lives("escalated-under-review", review_blocked, meddle=ASKING, same_end=False),
     lives("answer-resume", answered("resume"), meddle=ASKING),
     lives("answer-retry", answered("retry"), meddle=ASKING),
     lives("answer-cancel", answered("cancel"), meddle=ASKING),
