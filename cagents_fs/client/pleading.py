@@ -98,7 +98,7 @@ def _carried_out(root: str, instruction: str, name: str, path: str, act: Callabl
     """
     ours, log = _response(path), os.path.join(root, instruction, JOURNAL)
     if ours is None:  # written a moment ago, by us
-        raise StorageError(f"{path} was written and cannot be read back; whether it counts `cagents-fs events` will say")
+        raise StorageError(f"{path} was written and cannot be read back; `cagents-fs events` says whether it counts")
     deadline_s = time.monotonic() + PATIENCE_S
     if not locks.is_held(root):
         act(root)
