@@ -104,6 +104,9 @@ class PlanEyes(FreshFiles):
             return
         if work.history.intake is None:
             yield from self._instruction(work, now)
+            if os.path.lexists(os.path.join(self.root, work.id, DESCRIBED)) and not self.is_judged(work, DESCRIBED):
+                self.reconsider(work, relative)  # what describes the whole has yet to settle, and comes first
+                return
         source = SYNONYMS.get(folder, folder)
         take_in_task(work, task, as_written(document.value), source, self.committer, self.policy(), now)
         self.remember_files(work)

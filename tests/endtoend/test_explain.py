@@ -184,7 +184,7 @@ def test_blocked_by_a_failure(tree: Tree) -> None:
     instruction = tree.plan(a_task("base", max_retries=0, assigned_agent="bob"), a_task("roof", "base"))
     with tree.daemon():
         fails(instruction, "base", "bob")
-        said = explained(tree, "roof", BLOCKED, "base")
+        said = explained(tree, "roof", BLOCKED, "base", "sang")
 
     assert "the disk sang" in said
     assert re.search(r"cagents-fs retry (inst_1/)?base\b", said), said
