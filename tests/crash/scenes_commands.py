@@ -3,8 +3,10 @@
 import contextlib
 import io
 from collections.abc import Callable
+from unittest.mock import patch
 
 from cagents_fs.cli import main
+from cagents_fs.daemon import service
 from tests.crash.life import FAULT_OF_OURS
 from tests.crash.scene import Scene, after, lives
 from tests.crash.scenes_work import (
@@ -23,7 +25,8 @@ def said(*arguments: str) -> Callable[[Stage], tuple[int, str]]:
 
     def give(stage: Stage) -> tuple[int, str]:
         told = io.StringIO()
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        patient = patch.object(service, "PATIENCE_S", 0.3)  # with a disk that refuses for ever: ten seconds are long
+        with patient, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
             try:
                 main(["--root", str(stage.root), *(text.format(root=stage.root) for text in arguments)])
             except SystemExit as error:
