@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from cagents_fs.client import machine
 from cagents_fs.client.machine import Finding
 from cagents_fs.client.mending import MENDS, Wrong
-from cagents_fs.client.submitting import SCHEMAS, schema_of
+from cagents_fs.client.submitting import SCHEMAS, schema_file, schema_of
 from cagents_fs.config import load
 from cagents_fs.errors import CagentsError
 from cagents_fs.model.files import KINDS
@@ -107,7 +107,7 @@ def _write_schema(wrong: Wrong) -> None:
 
     kind = os.path.basename(wrong.path).removesuffix(".schema.json")
     os.makedirs(os.path.dirname(wrong.path), exist_ok=True)
-    put(wrong.path, json.dumps(schema_of(kind), indent=2).encode() + b"\n", durable=False)
+    put(wrong.path, schema_file(kind), durable=False)
 
 
 MENDS = (*MENDS, ("schemas", _schemas, _write_schema))

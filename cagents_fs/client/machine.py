@@ -7,13 +7,13 @@ from typing import Any
 
 from cagents_fs.config import load
 from cagents_fs.errors import InvalidTree
+from cagents_fs.model.layout import WATCHED
 from cagents_fs.store import holders, locks, mounts, probe, tree
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 LITTLE_BYTES, FEW_INODES = 100 << 20, 10_000
 SKEW_S = 2.0  # more, and how long a file has been unchanged is no longer known
-WATCHED = "_system/daemon/watch.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,19 @@
 
 import contextlib
 import os
-import re
 import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cagents_fs.errors import HeldByAnother
-from cagents_fs.model.layout import INSTRUCTION_FOLDERS, JOURNAL, TREE_FOLDERS
+from cagents_fs.model.layout import INSTRUCTION_FOLDERS, JOURNAL, OWN, TREE_FOLDERS
 from cagents_fs.picture import load
 from cagents_fs.store import tree
-from cagents_fs.store.disk import make_folders, sync_folder
+from cagents_fs.store.disk import OWN_TEMPORARY, make_folders, sync_folder
 from cagents_fs.store.locks import LOCK, TreeLock
 
-OWN = "_system/daemon"
 OLD_S = 60.0
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def _litter(root: str) -> Iterator[Wrong]:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for name in os.listdir(folder):
                 path = os.path.join(folder, name)
-                if (known := _TEMPORARY.fullmatch(name)) and _is_left(path, known[1]):
+                if (known := OWN_TEMPORARY.fullmatch(name)) and _is_left(path, known[1]):
                     yield Wrong(os.path.relpath(path, root), path, "left behind by a kill; it is in nobody's way", True)
 
 

@@ -68,10 +68,12 @@ def _template() -> list[tuple[str, bytes]]:
 
 def _schemas() -> list[tuple[str, bytes]]:
     """One JSON Schema for each kind of file, from the same definitions that the daemon reads with."""
-    return [
-        (f"{SCHEMAS}/{kind}.schema.json", json.dumps(schema_of(kind), indent=2).encode() + b"\n")
-        for kind in sorted(KINDS)
-    ]
+    return [(f"{SCHEMAS}/{kind}.schema.json", schema_file(kind)) for kind in sorted(KINDS)]
+
+
+def schema_file(kind: str) -> bytes:
+    """What the schema file of one kind holds."""
+    return json.dumps(schema_of(kind), indent=2).encode() + b"\n"
 
 
 def schema_of(kind: str) -> dict[str, object]:
@@ -119,8 +121,8 @@ def _put(root: str, instruction: str, judged: Judged, data: bytes) -> None:
     folder = os.path.join(root, instruction)
     if not _is_free(folder):  # somebody else has taken up a submission that was cut short, under the same id
         raise InvalidTree(f"there is an instruction {instruction} already; choose another id", code="exists")
-    for grown in (root, *make_folders(folder, INSTRUCTION_FOLDERS)):
-        sync_folder(grown)
+    sync_folder(root)
+    make_folders(folder, INSTRUCTION_FOLDERS, durable=True)
     whole = {key: value for key, value in judged.written.items() if key != "tasks"}
     head = dump({"instruction_id": instruction, **whole}).encode()
     put(os.path.join(folder, "instruction.yaml"), head, durable=True)

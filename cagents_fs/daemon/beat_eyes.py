@@ -87,17 +87,13 @@ class BeatEyes:
         data = snapshot.data
         try:
             checked = check(parse_mapping(data), Heartbeat, relative)
+            beat, faults = checked.value, checked.faults
         except Unreadable as error:
-            faults = [Fault(f.code, f.message, relative, f.line, f.column) for f in error.faults]
-            if not first:
-                _alive_by_name(work, name, now)
-            yield from answer(work, relative, faults, version_of(data), _writer(name))
-            return
-        beat = checked.value
+            beat, faults = None, tuple(Fault(f.code, f.message, relative, f.line, f.column) for f in error.faults)
         if beat is None:
             if not first:
                 _alive_by_name(work, name, now)
-            yield from answer(work, relative, checked.faults, version_of(data), _writer(name))
+            yield from answer(work, relative, faults, version_of(data), _writer(name))
             return
         if name not in (f"{beat.agent_name}_{beat.task_id}.yaml", f"{beat.agent_name}/{beat.task_id}.yaml"):
             text = f"the file's name should be {beat.agent_name}_{beat.task_id}.yaml, as it says inside"

@@ -9,7 +9,7 @@ from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State
-from cagents_fs.store.disk import no_links, put
+from cagents_fs.store.disk import put_unlinked
 from cagents_fs.store.dump import END, dump
 
 log = logging.getLogger("cagents_fs")
@@ -50,7 +50,6 @@ class Beats:
             "written_by": "runner",
         }
         try:
-            no_links(os.path.dirname(path))
-            put(path, (dump(beat) + END).encode(), durable=False)
+            put_unlinked(path, (dump(beat) + END).encode())
         except OSError as error:  # it informs, and decides nothing
             log.warning("cannot beat for %s: %s", agent, error, extra={"event": "skipped", "instruction": work.id})

@@ -8,7 +8,7 @@ from cagents_fs.model.layout import CAPACITY
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.report.capacity import Row, capacities
-from cagents_fs.store.disk import no_links, put
+from cagents_fs.store.disk import put_unlinked
 from cagents_fs.store.dump import END, dump
 
 EVERY_S, TIMES_COST = 1.0, 20.0
@@ -58,5 +58,4 @@ class CapacityFiles:
             agent, row = self._pending.popitem()
             self._written[agent] = row
             path = os.path.join(self._root, CAPACITY, f"{agent}.yaml")
-            no_links(os.path.dirname(path))
-            put(path, (dump(row) + END).encode(), durable=False)
+            put_unlinked(path, (dump(row) + END).encode())

@@ -19,7 +19,7 @@ from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import COUNTED_AS, FINAL, State, folder_of, state_of
 from cagents_fs.store import informing
 from cagents_fs.store.changes import LostRace, Renames
-from cagents_fs.store.disk import no_links, put
+from cagents_fs.store.disk import put_unlinked
 from cagents_fs.store.dump import dump
 
 log = logging.getLogger("cagents_fs")
@@ -143,13 +143,12 @@ class Derived:
         folder = os.path.join(self._root, instruction, State.AGENTS.value, agent)
         if work is None or not os.path.isdir(folder):
             return
-        no_links(folder)
         records = [work.records[task_id] for task_id in work.at_agent.get(agent, ())]
         policy = self._policy()
         index.urgencies(policy)
         records.sort(key=lambda record: standing(record, policy, now.wall_s))
         tasks = [{"task_id": record.task.task_id, "priority": record.task.priority} for record in records]
-        put(os.path.join(folder, "queue.yaml"), dump({"agent": agent, "tasks": tasks}).encode(), durable=False)
+        put_unlinked(os.path.join(folder, "queue.yaml"), dump({"agent": agent, "tasks": tasks}).encode())
 
     def _close(self, index: Index, instruction: str, task_id: str) -> None:
         """A task file of an instruction that has ended says how: `status`."""

@@ -153,7 +153,7 @@ class Eyes:
     def settled(self, now: Now) -> Iterator[Action]:
         """Look again at what had to settle, where its time has come."""
         if self.work_eyes.wake_s is not None and self.work_eyes.wake_s <= now.s:
-            self.work_eyes.look_again(self.index, now)
+            self.work_eyes.look_again(now)
         if self.beat_eyes.wake_s is not None and self.beat_eyes.wake_s <= now.s:
             self.beat_eyes.wake_s = None
             for work in tuple(self.index.works.values()):

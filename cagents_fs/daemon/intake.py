@@ -20,7 +20,7 @@ from cagents_fs.rules.limits import instances
 from cagents_fs.store import definitions
 from cagents_fs.store.changes import task_text
 from cagents_fs.store.commit import Committer
-from cagents_fs.store.disk import create, make_folders, put, sync_folder
+from cagents_fs.store.disk import create, make_folders, put
 from cagents_fs.store.dump import dump
 from cagents_fs.store.reading import NotRegular, TooLarge, read_bounded
 from cagents_fs.store.tree import locate
@@ -33,8 +33,7 @@ def take_in_plan(work: Work, judged: Judged, committer: Committer, policy: Polic
     """Make a plan's tasks. Raises OSError, after which it can be called again."""
     assert judged.plan is not None
     plan, folder = judged.plan, os.path.join(committer.root, work.id)
-    for grown in make_folders(folder, (*INSTRUCTION_FOLDERS, *_queues(judged, policy))):
-        sync_folder(grown)  # once an instruction, and with a lost folder everything in it is
+    make_folders(folder, (*INSTRUCTION_FOLDERS, *_queues(judged, policy)), durable=True)
     written = judged.written.get("tasks", [])
     whole = {key: value for key, value in judged.written.items() if key != "tasks"}
     definitions.write(folder, whole, judged.sha256, written)
@@ -113,8 +112,7 @@ def take_in_task(
     folder = os.path.join(committer.root, work.id)
     agent = task.assigned_agent or policy.default_agent
     queues = tuple(place_of(State.AGENTS, name) for name in instances(agent, policy))
-    for grown in make_folders(folder, (*INSTRUCTION_FOLDERS, *queues)):
-        sync_folder(grown)
+    make_folders(folder, (*INSTRUCTION_FOLDERS, *queues), durable=True)
     kept = {key: value for key, value in definition.items() if key not in definitions.NOT_PART}
     put(definitions.added_path(folder, task.task_id), dump(kept).encode(), durable=True)
     at = {"time": iso(now.wall_s), "task_id": task.task_id, "attempt": task.attempt}

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cagents_fs.model.observations import Now
@@ -134,24 +135,16 @@ class Measuring:
             job.steps.close()
             self._answers.append(None)
         except StopIteration as end:
-            self._answers.append(self._answer(job, end.value))
+            self._answers.append(self._answer(job, partial(job.done, end.value)))
         except Exception as error:
-            self._answers.append(self._trouble(job, error))
+            self._answers.append(self._answer(job, partial(job.failed, error)))
         return True
 
-    def _answer(self, job: _Job, found: Any) -> Answer:
+    def _answer(self, job: _Job, tell: Answer) -> Answer:
         def answer(now: Now) -> None:
             if not job.dropped:
                 self._forget(job)
-                job.done(found, now)
-
-        return answer
-
-    def _trouble(self, job: _Job, error: Exception) -> Answer:
-        def answer(now: Now) -> None:
-            if not job.dropped:
-                self._forget(job)
-                job.failed(error, now)
+                tell(now)
 
         return answer
 

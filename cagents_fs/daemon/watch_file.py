@@ -8,10 +8,10 @@ from typing import Any
 from cagents_fs.daemon.holding import Holding
 from cagents_fs.daemon.trouble import Trouble
 from cagents_fs.daemon.watch import Watcher
+from cagents_fs.model.layout import WATCHED
 from cagents_fs.store.disk import put
 from cagents_fs.store.dump import dump
 
-NAME = "_system/daemon/watch.yaml"
 EVERY_S = 1.0
 
 
@@ -20,7 +20,7 @@ class WatchFile:
 
     def __init__(self, root: str, why: str, watcher: Watcher, holding: Holding, trouble: Trouble) -> None:
         """`why`: what speaks for this way of watching."""
-        self._path = os.path.join(root, NAME)
+        self._path = os.path.join(root, WATCHED)
         self._why, self._watcher, self._holding, self._trouble = why, watcher, holding, trouble
         self._written: dict[str, Any] | None = None
         self._at_s = 0.0  # before which nothing more is written

@@ -268,11 +268,11 @@ class WorkEyes:
         self.unsettled.add(key)
         self.wake_s = at_s if self.wake_s is None else min(self.wake_s, at_s)
 
-    def look_again(self, index: Index, now: Now) -> None:
+    def look_again(self, now: Now) -> None:
         """Look at the manifests that had to settle."""
         self.wake_s = None
         for instruction, task_id in tuple(self.unsettled):
-            work = index.works.get(instruction)
+            work = self.index.works.get(instruction)
             if work is not None and task_id in work.records:
                 self.manifest(work, work.records[task_id], now)
                 work.touched[task_id] = None

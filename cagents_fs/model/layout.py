@@ -20,10 +20,14 @@ AGENT_LOG = "agent.log"
 # Read as if they were the other one; the first is what we write.
 SYNONYMS = {"queues/waiting_on": State.WAITING.value}
 
+OWN = "_system/daemon"  # what the daemon says of itself, and its locks
+LOCKS = f"{OWN}/locks"
+WATCHED = f"{OWN}/watch.yaml"  # how it sees
+
 TREE_FOLDERS = (
     CONFIG,
     "_system/schemas",
-    "_system/daemon/locks",
+    LOCKS,
     CAPACITY,
     "_system/alerts",
     "_system/analytics",
@@ -35,7 +39,7 @@ TREE_FOLDERS = (
     "_knowledge/calibration",
     "_archive",
 )
-PRIVATE_FOLDERS = ("_system/daemon", "_system/daemon/locks")  # nobody but the daemon's user has to look in there
+PRIVATE_FOLDERS = (OWN, LOCKS)  # nobody but the daemon's user has to look in there
 
 INSTRUCTION_FOLDERS = (
     *(state.value for state in State),

@@ -12,7 +12,7 @@ from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.rules.escalations import settled_by
 from cagents_fs.rules.pleas import back_to_work
 from cagents_fs.rules.retries import after_failure
-from cagents_fs.rules.verdicts import accept, back, fenced, move, recognise, refuse, reject, undo
+from cagents_fs.rules.verdicts import accept, back, exhausted, fenced, move, recognise, refuse, reject, undo
 from cagents_fs.rules.verification import content_faults, identity_faults, proven_criteria
 
 CUT_SHORT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY})
@@ -95,9 +95,7 @@ def _made_up_for(work: Work, record: Record, seen: ManifestSeen, policy: Policy,
     if seen.manifest is not None and seen.manifest.status == "failed":
         yield after_failure(work, record, policy, now, _as_reported(seen.manifest), seen.manifest.error_type)
     elif record.ledger.rejections > policy.max_rework:
-        yield after_failure(
-            work, record, policy, now, f"rework exhausted: {record.ledger.rejections} manifests rejected"
-        )
+        yield exhausted(work, record, record.ledger.rejections, policy, now)
 
 
 def _as_reported(manifest: Manifest) -> str:

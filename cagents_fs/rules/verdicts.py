@@ -158,10 +158,14 @@ def _after_rejection(work: Work, record: Record, rejections: int, policy: Policy
     elif is_late(record):
         yield back(work, record, "late work rejected")
     elif rejections > policy.max_rework:
-        reason = f"rework exhausted: {rejections} manifests rejected"
-        yield after_failure(work, record, policy, now, reason)
+        yield exhausted(work, record, rejections, policy, now)
     elif record.state is State.UNDER_REVIEW:
         yield move(work, record, State.IN_PROGRESS, f"rejected: rework {rejections} of {policy.max_rework}")
+
+
+def exhausted(work: Work, record: Record, rejections: int, policy: Policy, now: Now) -> Move:
+    """So many manifests of this attempt did not hold that it has failed."""
+    return after_failure(work, record, policy, now, f"rework exhausted: {rejections} manifests rejected")
 
 
 def _rework_message(work: Work, record: Record, seen: ManifestSeen, faults: tuple[Fault, ...], holder: str) -> Tell:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cagents_fs.model.files import Instruction, Task
 from cagents_fs.model.layout import ADDED, TAKEN_IN
-from cagents_fs.store.disk import no_links, put
+from cagents_fs.store.disk import put_unlinked
 
 # What the daemon itself writes into a task file is no part of its definition.
 NOT_PART = frozenset({"status", "attempt", "blocked_by", "instruction_id"})
@@ -50,8 +50,7 @@ def digest(definition: Mapping[str, Any]) -> str:
 def write(folder: str, whole: Mapping[str, Any], plan_sha256: str, tasks: Iterable[Mapping[str, Any]]) -> None:
     """Write the definitions of a plan durably. `folder` is the instruction's. Raises OSError."""
     lines = [json.dumps({"plan_sha256": plan_sha256, "instruction": whole}), *(json.dumps(task) for task in tasks)]
-    no_links(os.path.dirname(os.path.join(folder, TAKEN_IN)))
-    put(os.path.join(folder, TAKEN_IN), "\n".join(lines).encode() + b"\n", durable=True)
+    put_unlinked(os.path.join(folder, TAKEN_IN), "\n".join(lines).encode() + b"\n", durable=True)
 
 
 def read(folder: str) -> TakenIn | None:

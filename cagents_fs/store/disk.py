@@ -4,12 +4,15 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 from enum import StrEnum
 
 _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 _libc = ctypes.CDLL(None, use_errno=True)
+
+OWN_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")  # as `_temporary` calls them, with the process that wrote it
 
 
 class Outcome(StrEnum):
@@ -88,6 +91,12 @@ def put(path: str, data: bytes, *, durable: bool, mode: int = 0o644) -> None:
         sync_folder(folder)
 
 
+def put_unlinked(path: str, data: bytes, *, durable: bool = False) -> None:
+    """As `put`, but not through a link in the place of its folder. Raises NotADirectoryError for that."""
+    no_links(os.path.dirname(path))
+    put(path, data, durable=durable)
+
+
 def create(path: str, data: bytes, *, durable: bool) -> Outcome:
     """Like `put`, but never replaces. The caller syncs the folder, once for many."""
     folder, name = os.path.split(path)
@@ -163,10 +172,10 @@ def put_link_aside(output: str) -> None:
         os.replace(output, aside)
 
 
-def make_folders(root: str, relative: tuple[str, ...]) -> list[str]:
+def make_folders(root: str, relative: tuple[str, ...], *, durable: bool = False) -> list[str]:
     """Make folders below a root that is there. The root is never made: a deleted tree must not come back empty.
 
-    Returns the folders in which a name is new: who wants those to survive a power cut syncs them.
+    Returns the folders in which a name is new. With `durable` these are synced: what lies in a lost folder is lost.
     """
     if not os.path.isdir(root):
         raise FileNotFoundError(errno.ENOENT, "the tree is gone", root)
@@ -179,4 +188,6 @@ def make_folders(root: str, relative: tuple[str, ...]) -> list[str]:
                 grown[above] = None
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(path)
+    for above in grown if durable else ():
+        sync_folder(above)
     return list(grown)

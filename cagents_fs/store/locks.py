@@ -14,11 +14,12 @@ import time
 from types import TracebackType
 
 from cagents_fs.errors import HeldByAnother, InvalidTree, StorageError
+from cagents_fs.model.layout import LOCKS, OWN
 from cagents_fs.store.disk import no_links
 from cagents_fs.store.holders import who_holds
 
-LOCK = "_system/daemon/lock"
-FACTS = "_system/daemon/daemon.yaml"
+LOCK = f"{OWN}/lock"
+FACTS = f"{OWN}/daemon.yaml"
 PATIENCE_S = 0.3  # for the tree's lock: commands that ask whether it is held hold it themselves, for microseconds
 POLL_S = 0.005
 USE_ANOTHER = "use ext4, xfs, btrfs or tmpfs"
@@ -234,7 +235,7 @@ class QueueLock:
     def __init__(self, root: str, instruction: str, timeout_s: float = 10.0) -> None:
         """Nothing is taken yet. The object may be used many times."""
         self.timeout_s = timeout_s
-        self._lock = LockFile(os.path.join(root, "_system/daemon/locks", f"{instruction}.lock"))
+        self._lock = LockFile(os.path.join(root, LOCKS, f"{instruction}.lock"))
 
     def take(self, within_s: float) -> None:
         """Take it. Raises Busy where somebody keeps it for longer than that, InvalidTree, OSError."""

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cagents_fs.errors import InvalidTree
+from cagents_fs.model.layout import OWN
 from cagents_fs.store import tree
 from cagents_fs.store.disk import Outcome, rename_noreplace
 from cagents_fs.store.locks import NO_EXCLUSION, USE_ANOTHER, LockFile
 from cagents_fs.store.mounts import Mount, below, mount_of
 
-OWN_FOLDER = "_system/daemon"
 SCRATCH = ".probe-"
 LEFT_BEHIND_S = 60.0  # no probe takes so long
 NO_SUCH_CALL = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK)
@@ -39,7 +39,7 @@ class Strategy:
 @contextlib.contextmanager
 def scratch(root: str) -> Iterator[str]:
     """A folder in the tree to try things in. What a killed probe has left behind goes first. Raises OSError."""
-    above = os.path.join(root, OWN_FOLDER)
+    above = os.path.join(root, OWN)
     sweep(above)
     folder = os.path.join(above, f"{SCRATCH}{os.getpid()}")
     os.mkdir(folder, 0o700)

@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     try:
-        preload.ensure()
+        preload.ensure("tests.crash")
     except preload.NoCompiler as missing:
         print(f"skipped: {missing}")
         return 0

@@ -21,6 +21,7 @@ from tests.crash.scene import Scene
 from tests.crash.stage import Stage
 from tests.simulation.sim_clock import SimClock
 
+SHORT_S = 1.0
 LONG_S = 200.0  # of the daemon's time: every backoff is over, no lease is
 TIDY_EVERY = 50  # cases
 HUNG_S = 20.0  # of real time: no life of ours takes a tenth of it
@@ -69,7 +70,7 @@ class Theatre:
         calls = self._counted(scene, template, looks=False)
         tree = self._tree(scene)
         one = Set(scene, template, fsck.listing(template / scene.below), calls, looks, kinds=self._kinds())
-        self._restart(scene, 1, LONG_S)
+        self._restart(scene, 1, long=True)
         for instruction in fsck.instructions(tree):
             found = fsck.places(instruction)
             one.ends[instruction.name] = found
@@ -131,10 +132,10 @@ class Theatre:
         said = json.loads(text) if text else {"said": "", "calls": 0}
         return Came(code, said["said"], said["calls"])
 
-    def _restart(self, scene: Scene, life: int, seconds: float) -> Came:
+    def _restart(self, scene: Scene, life: int, *, long: bool) -> Came:
         def play() -> Came:
             self.shim.off()
-            return Came(*self._restarted_once(scene, self._stage(scene, life), seconds))
+            return Came(*self._lives_again(scene, self._stage(scene, life), long=long))
 
         return self.apart(play)
 
@@ -152,16 +153,8 @@ class Theatre:
 
     def play(self, one: Set, fault: Fault, at: int, then: int = 0, actor: int = 0) -> list[str]:
         """What is wrong after this misfortune. `then`: the first restart is killed before its call of this number."""
-        scene = one.scene
-        self._fresh(one.template)
-
-        def counted() -> Came:
-            self.shim.arm(str(self.root), at, fault.fate, fault.argument, looks=fault.looks)
-            return Came(*scene.counted(self._stage(scene, 0)))
-
-        wrong: list[str] = []
-        before = dict(one.before)
-        came = self.apart(counted, lambda pid: wrong.extend(self._meanwhile(one, fault, actor, pid, before)))
+        scene, before, wrong = one.scene, dict(one.before), list[str]()
+        came = self._struck(one, fault, at, lambda pid: wrong.extend(self._meanwhile(one, fault, actor, pid, before)))
         wrong += _how_it_ended(fault, came, is_command=scene.again is not None)
         tree = self._tree(scene)
         accepted = _accepted(tree)
@@ -173,27 +166,32 @@ class Theatre:
         wrong += [f"I3 accepted: {lost} is gone" for lost in accepted - _accepted(tree)]
         return wrong
 
+    def _struck(self, one: Set, fault: Fault, at: int, during: Callable[[int], None] | None = None) -> Came:
+        """What becomes of the counted thing that meets its misfortune, in a tree as it was before."""
+        self._fresh(one.template)
+
+        def counted() -> Came:
+            self.shim.arm(str(self.root), at, fault.fate, fault.argument, looks=fault.looks)
+            return Came(*one.scene.counted(self._stage(one.scene, 0)))
+
+        return self.apart(counted, during)
+
     def _killed(self, scene: Scene, at: int) -> Came:
         self.shim.arm(str(self.root), at, 1)
-        code, said = self._restarted_once(scene, self._stage(scene, 1), LONG_S)
+        code, said = self._lives_again(scene, self._stage(scene, 1), long=True)
         return Came(code, said, self.shim.count)
 
     def pairs(self, one: Set, fault: Fault, at: int) -> int:
         """How many calls the restart after this misfortune makes: so many pairs begin with it."""
-        self._fresh(one.template)
-
-        def counted() -> Came:
-            self.shim.arm(str(self.root), at, fault.fate, fault.argument)
-            return Came(*one.scene.counted(self._stage(one.scene, 0)))
-
-        self.apart(counted)
+        self._struck(one, fault, at)
         return self.apart(lambda: self._killed(one.scene, 0)).calls
 
     @staticmethod
-    def _restarted_once(scene: Scene, stage: Stage, seconds: float) -> tuple[int, str]:
+    def _lives_again(scene: Scene, stage: Stage, *, long: bool) -> tuple[int, str]:
+        """A restart, long enough for everything to come to an end, or just to see whether there is anything to do."""
         if scene.restart is not None:
             return scene.restart(stage)
-        return stage.daemon(max(scene.seconds, seconds) if seconds > 1.0 else seconds, agents=scene.agents)
+        return stage.daemon(max(scene.seconds, LONG_S) if long else SHORT_S, agents=scene.agents)
 
     def _again(self, scene: Scene) -> Came:
         self.shim.off()
@@ -205,7 +203,7 @@ class Theatre:
         """What others do while the process stands still. What an agent writes over its own files counts from then."""
         try:
             if fault.name == "second-daemon":
-                came = self._restart(one.scene, 0, 1.0)
+                came = self._restart(one.scene, 0, long=False)
                 return [f"the second daemon: {came.said}"] if came.code == FAULT_OF_OURS else []
             self.shim.off()
             doing = one.scene.meddle[actor % len(one.scene.meddle)]
@@ -232,7 +230,7 @@ class Theatre:
     def _restarted(self, one: Set, before: fsck.Tree, *, strict: bool) -> list[str]:
         wrong: list[str] = []
         stage = self._stage(one.scene, 2)
-        code, said = self._restarted_once(one.scene, stage, LONG_S)
+        code, said = self._lives_again(one.scene, stage, long=True)
         if code != 0:
             wrong.append(f"I5 the restart ended with {code}: {said}")
         tree = self._tree(one.scene)
@@ -240,7 +238,7 @@ class Theatre:
         wrong += fsck.broken(tree, before, once, {} if one.scene.doubled else one.tasks)
         if strict:
             wrong += _other_ends(tree, one.ends)
-        code, said = self._restarted_once(one.scene, stage, 1.0)
+        code, said = self._lives_again(one.scene, stage, long=False)
         if code != 0:
             wrong.append(f"I5 the second restart ended with {code}: {said}")
         twice = fsck.listing(tree)

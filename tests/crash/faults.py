@@ -35,7 +35,6 @@ DONE_YET_FAILED = tuple(Fault(f"{name}-after-doing", FAIL_AFTER, getattr(errno, 
 SIGNALLED = tuple(Fault(name, RAISE, getattr(signal, name)) for name in SIGNALS)
 PAUSES = (Fault("second-daemon", STOP), Fault("agent", STOP))
 LOOKS = tuple(Fault(f"look-{name}", FAIL_ONCE, getattr(errno, name), looks=True) for name in LOOK_ERRORS)
-LOOKS_KILLED = (Fault("look-kill", KILL_BEFORE, looks=True),)
 
 ALL = (*KILLS, *SHORT, *ONCE, *FOR_EVER, *DONE_YET_FAILED, *SIGNALLED, *PAUSES, *LOOKS)
 BY_NAME = {fault.name: fault for fault in ALL}

@@ -5,12 +5,9 @@ of checks, which `scripts/storm` and the end-to-end tests run.
 """
 
 import contextlib
-import functools
 import logging
 import selectors
 import signal
-import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -23,8 +20,8 @@ from cagents_fs.errors import CagentsError
 from cagents_fs.jobs import Job
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.observations import ChecksDone
-from tests.simulation.life import SimMeasuring
-from tests.simulation.sim_clock import NOT_OURS, NoFolderIsOld, SimClock
+from tests.simulation.life import Complaints, SimMeasuring
+from tests.simulation.sim_clock import SimClock, ticking
 
 FAULT_OF_OURS = 70  # the daemon said "this should not happen", or died of an exception
 GAVE_UP = 3  # it ended with an error that says what to do
@@ -83,37 +80,6 @@ class Jumping(selectors.DefaultSelector):
         return found
 
 
-class _Loud(logging.Handler):
-    """Hears when the daemon says of itself that something should not happen."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
-            self.heard.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
-
-
-@functools.cache
-def _timed() -> list[Any]:
-    """The modules of the daemon that ask for the time. Looked for once: there are a thousand modules."""
-    named = [module for name, module in sys.modules.items() if name.startswith("cagents_fs.")]
-    return [m for m in named if getattr(m, "time", None) is time and not m.__name__.startswith(NOT_OURS)]
-
-
-@contextlib.contextmanager
-def ticking(clock: SimClock) -> Iterator[None]:
-    """Let this clock be the time of the daemon's modules."""
-    for module in _timed():
-        module.time = NoFolderIsOld() if module.__name__ == "cagents_fs.store.tree" else clock
-    try:
-        yield
-    finally:
-        for module in _timed():
-            module.time = time
-
-
 @contextlib.contextmanager
 def as_before() -> Iterator[None]:
     """Signals mean afterwards what they meant before: many daemons live in one process, one after another."""
@@ -130,9 +96,9 @@ def live(
     root: str, clock: SimClock, seconds: float, *, agents: int | None = None, endless: bool = False
 ) -> tuple[int, str]:
     """A daemon's life of at most so many seconds, shorter where nothing is left to do. Its exit code, what it said."""
-    loud = _Loud()
+    complaints = Complaints()
     logger = logging.getLogger("cagents_fs")
-    logger.handlers[:] = [loud]
+    logger.handlers[:] = [complaints]
     logger.propagate = False
     try:
         with ticking(clock), as_before():
@@ -143,7 +109,10 @@ def live(
         return FAULT_OF_OURS, "KeyboardInterrupt"
     except BaseException as error:
         return FAULT_OF_OURS, f"died of {error!r}"
-    return (FAULT_OF_OURS, loud.heard[0]) if loud.heard else (0, "")
+    for said in complaints.heard:
+        if said.exc_info:  # it says of itself that this should not happen
+            return FAULT_OF_OURS, f"{said.getMessage()}: {said.exc_info[1]!r}"
+    return 0, ""
 
 
 def _live(root: str, clock: SimClock, seconds: float, agents: int | None, endless: bool) -> None:

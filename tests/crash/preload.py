@@ -38,10 +38,10 @@ def environment() -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": str(built()), "PYTHONHASHSEED": "0"}
 
 
-def ensure() -> None:
-    """Replace this process by one that has the shim, unless it has. Raises NoCompiler."""
+def ensure(module: str) -> None:
+    """Replace this process, which runs a module, by one that has the shim, unless it has. Raises NoCompiler."""
     if not is_loaded():
-        os.execve(sys.executable, [sys.executable, "-m", "tests.crash", *sys.argv[1:]], environment())
+        os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], environment())
 
 
 def is_loaded() -> bool:

@@ -3,8 +3,6 @@
 from tests.crash.scene import lives
 from tests.crash.stage import CHECKED, DOOMED, Stage, task
 
-REVIEW = "tasks/under_review"
-
 
 def planned(stage: Stage) -> None:
     stage.set_up()

@@ -81,15 +81,14 @@ class Stage:
         """A plan is put where planners put it."""
         self.write(f"{instruction}/workflow/plan.yaml", {"description": "A scene", "tasks": list(tasks), **plan})
 
-    def daemon(self, seconds: float = 5.0, *, agents: int | None = None) -> tuple[int, str]:
-        """A daemon lives for so long, at most."""
+    def daemon(self, seconds: float = 5.0, *, agents: int | None = None, endless: bool = False) -> tuple[int, str]:
+        """A daemon lives for so long, at most. `endless`: checks do not end while it does."""
         self.clock.sleep(10.0)
-        return live(str(self.root), self.clock, seconds, agents=agents)
+        return live(str(self.root), self.clock, seconds, agents=agents, endless=endless)
 
     def lives(self, seconds: float = 5.0, *, endless: bool = False) -> None:
-        """A daemon lives, and nothing goes wrong. `endless`: checks do not end while it does."""
-        self.clock.sleep(10.0)
-        outcome = live(str(self.root), self.clock, seconds, endless=endless)
+        """As `daemon`, and nothing goes wrong."""
+        outcome = self.daemon(seconds, endless=endless)
         assert outcome == (0, ""), outcome
 
     def find(self, task_id: str, instruction: str = I1) -> str:

@@ -36,12 +36,11 @@ def main() -> int:
     parser.add_argument("--controls", action="store_true", help="what must fail: careless toys, the product unsynced")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    if not preload.is_loaded():
-        try:
-            os.execve(sys.executable, [sys.executable, "-m", "tests.power", *sys.argv[1:]], preload.environment())
-        except preload.NoCompiler as missing:
-            print(f"skipped: {missing}")
-            return 0
+    try:
+        preload.ensure("tests.power")
+    except preload.NoCompiler as missing:
+        print(f"skipped: {missing}")
+        return 0
     warm_up()
     if given.controls:
         with folder() as base:

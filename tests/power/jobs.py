@@ -36,7 +36,6 @@ class Outcome:
 
     job: Job
     played: int = 0
-    distinct: int = 0
     wrong: dict[str, list[str]] = field(default_factory=dict)
     spent_s: float = 0.0
     skipped: str = ""
@@ -75,7 +74,7 @@ class Crew:
         found = states(recorded.history)
         chance = random.Random(f"{job.seed} {job.scene} {job.mode}")
         chosen = chance.sample(found, min(job.most or len(found), len(found)))
-        outcome.played, outcome.distinct = len(chosen), len(found)
+        outcome.played = len(chosen)
         for state in chosen:
             if wrong := outage.cut(recorded, state):
                 outcome.wrong[f"{job.scene}/{job.mode}/{state}"] = wrong
@@ -85,7 +84,7 @@ class Crew:
         points = range(1, recorded.one.calls + 2)
         chance = random.Random(f"{job.seed} {job.scene} {job.mode}")
         chosen = chance.sample(points, min(job.most or len(points), len(points)))
-        outcome.played, outcome.distinct = len(chosen), len(points)
+        outcome.played = len(chosen)
         for at in chosen:
             if wrong := outage.strike(recorded, at, how):
                 outcome.wrong[f"{job.scene}/{job.mode}/{at}"] = wrong

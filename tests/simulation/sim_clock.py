@@ -1,10 +1,11 @@
 """Time that passes only when it is told to: it stands in for the module `time` wherever the daemon asks for it."""
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Iterator
-from unittest.mock import patch
+from typing import Any
 
 # In 2096: no file that is made today can look young, so what our actors set as mtime is what settling goes by.
 EPOCH_S = 4_000_000_000.0
@@ -42,10 +43,18 @@ class NoFolderIsOld:
 @contextlib.contextmanager
 def ticking(clock: SimClock) -> Iterator[None]:
     """Let this clock be the time of the daemon's modules."""
-    with contextlib.ExitStack() as stack:
-        for name, module in list(sys.modules.items()):
-            ours = name.startswith("cagents_fs.") and not name.startswith(NOT_OURS)
-            if ours and getattr(module, "time", None) is time:
-                stand_in = NoFolderIsOld() if name == "cagents_fs.store.tree" else clock
-                stack.enter_context(patch.object(module, "time", stand_in))
+    timed = _timed(len(sys.modules))
+    for module in timed:
+        module.time = NoFolderIsOld() if module.__name__ == "cagents_fs.store.tree" else clock
+    try:
         yield
+    finally:
+        for module in timed:
+            module.time = time
+
+
+@functools.cache
+def _timed(loaded: int) -> list[Any]:  # noqa: ARG001 - what was found holds until more modules are loaded
+    """The modules of the daemon that ask for the time. There are a thousand modules: not looked through each time."""
+    named = [module for name, module in sys.modules.items() if name.startswith("cagents_fs.")]
+    return [m for m in named if getattr(m, "time", None) is time and not m.__name__.startswith(NOT_OURS)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tree import Running, Tree, eventually, surroundings
+from tests.support.tree import Running, Tree, attended, eventually, surroundings
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _FILTER = 38, 22, 2
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
@@ -91,16 +91,9 @@ def begin(tree: Tree, line: Sequence[str], calls: Mapping[str, int] | None = Non
 @contextlib.contextmanager
 def watching(tree: Tree, line: Sequence[str] = (), calls: Mapping[str, int] | None = None) -> Iterator[Running]:
     """A daemon begun that way, from the moment it is ready until it has ended well, or was found dead."""
-    running = begin(tree, line or command(tree.root, "watch"), calls)
-    try:
+    with attended(begin(tree, line or command(tree.root, "watch"), calls)) as running:
         eventually(lambda: "\n" in running.out.read_text() or running.popen.poll() is not None, 40.0, running.said)
         yield running
-    except BaseException as trouble:
-        trouble.add_note(f"the daemon said: {running.said()}")
-        running.kill()
-        raise
-    if not running.killed:
-        assert running.stop() == 0, running.said()
 
 
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")

@@ -214,6 +214,19 @@ class Instruction:
         return [path.read_bytes() for path in (self.path / "quarantine").rglob("*") if path.is_file()]
 
 
+@contextlib.contextmanager
+def attended(running: Running) -> Iterator[Running]:
+    """A daemon until it has ended well; where something goes wrong, what it said goes with it, and it is killed."""
+    try:
+        yield running
+    except BaseException as trouble:
+        trouble.add_note(f"the daemon said: {running.said()}")
+        running.kill()
+        raise
+    if not running.killed:
+        assert running.stop() == 0, running.said()
+
+
 class Tree:
     """A folder in which agents work, with the `Agent_Memory` in it."""
 
@@ -249,17 +262,10 @@ class Tree:
     @contextlib.contextmanager
     def daemon(self, *options: str, env: Env = None) -> Iterator[Running]:
         """`watch`, from the moment it says that it is ready until it has ended well."""
-        running = self.start("watch", *options, env=env)
-        try:
+        with attended(self.start("watch", *options, env=env)) as running:
             eventually(lambda: "\n" in running.out.read_text(), saying=lambda: "no line that says ready")
             yield running
             assert running.killed or running.popen.poll() is None, "the daemon has died"
-        except BaseException as trouble:
-            trouble.add_note(f"the daemon said: {running.said()}")
-            running.kill()
-            raise
-        if not running.killed:
-            assert running.stop() == 0, running.said()
 
     def configure(self, name: str, document: Document) -> None:
         publish(self.root / "_system" / "config" / name, as_yaml(document))
