@@ -41,6 +41,7 @@ class Derived:
         self._closing: deque[tuple[str, str | None]] = deque()  # None: that was the last of the instruction
         self._results, self._capacity = ResultFiles(root), CapacityFiles(root)
         self._leaving = False
+        self._refused = False
 
     def opened(self, work: Work) -> None:
         """The daemon has begun: what was cut short is taken up."""
@@ -51,7 +52,7 @@ class Derived:
 
     def hasten(self) -> None:
         """We are leaving: everything is due now."""
-        self._leaving, self._queues_at_s = True, 0.0
+        self._leaving, self._refused, self._queues_at_s = True, False, 0.0
         self._results.hasten()
         self._capacity.hasten()
 
@@ -84,8 +85,8 @@ class Derived:
     @property
     def busy(self) -> bool:
         """Whether anything is left to write now."""
-        if self._leaving:
-            return self._soon_s() is not None
+        if self._leaving:  # what is refused now is left to the next daemon: nobody waits for a disk
+            return not self._refused and self._soon_s() is not None
         return bool(self._rest or self._results.busy or self._capacity.busy)
 
     @property
@@ -130,12 +131,15 @@ class Derived:
             self._safely(lambda: self._results.step(index, now, until_s))
         return closed
 
-    @staticmethod
-    def _safely(write: Callable[[], None]) -> None:
+    def _safely(self, write: Callable[[], None]) -> None:
         try:
             write()
         except (OSError, LostRace, UnicodeError, ValueError) as error:
+            self._refused = True
             log.warning("a derived file could not be written: %s", error, extra={"event": "skipped"})
+        except Exception:
+            self._refused = True
+            log.exception("a derived file could not be written; this should not happen, please report it")
 
     def _queue(self, index: Index, instruction: str, agent: str, now: Now) -> None:
         """`queue.yaml` lists an agent's tasks, best first."""

@@ -77,7 +77,7 @@ def _many(given: argparse.Namespace) -> int:
     playing = play_all(_parts(given))
     outcome = next(playing)
     while True:
-        table.take(*outcome)
+        table.take(outcome)
         spent_s = time.monotonic() - begun_s
         try:
             outcome = playing.send(given.seconds is not None and spent_s > given.seconds and table.cases >= given.least)

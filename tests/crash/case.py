@@ -1,39 +1,30 @@
 """One case: a fresh tree, one misfortune at one call, two restarts, and whether the promises hold."""
 
-import contextlib
 import errno
-import faulthandler
 import gc
 import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
-from tests.crash import fsck
+from tests.crash import fsck, same
 from tests.crash.faults import FAIL_ONCE, RAISE, SHORTEN, STOP, TEAR, Fault
 from tests.crash.life import FAULT_OF_OURS, GAVE_UP
 from tests.crash.oplog import operations
 from tests.crash.preload import Shim
+from tests.crash.process import HUNG_S, Came, apart, here, within
 from tests.crash.scene import Scene
 from tests.crash.stage import Stage
 from tests.simulation.sim_clock import SimClock
 
 SHORT_S = 1.0
 LONG_S = 200.0  # of the daemon's time: every backoff is over, no lease is
-TIDY_EVERY = 50  # cases
-HUNG_S = 20.0  # of real time: no life of ours takes a tenth of it
-
-
-@dataclass(slots=True)
-class Came:
-    """What became of a process."""
-
-    code: int  # negative: the signal that ended it
-    said: str = ""
-    calls: int = 0
+TIDY_EVERY = 50  # restarts
+OF_THE_DEAD = 2**22 - 2  # the number by which a struck process goes: those after it see that it is gone
 
 
 @dataclass(slots=True)
@@ -48,6 +39,7 @@ class Set:
     kinds: dict[int, str] = field(default_factory=dict)  # of the changing calls that succeeded, by number
     tasks: dict[str, list[str]] = field(default_factory=dict)
     ends: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # instruction -> task -> places
+    restarted: dict[tuple[bytes, bytes, bool], list[str]] = field(default_factory=dict)  # what came of trees like this
 
 
 class Theatre:
@@ -56,14 +48,14 @@ class Theatre:
     def __init__(self, folder: Path) -> None:
         self.folder, self.shim = folder, Shim()
         self.root, self.log = folder / "tree", folder / "log"
-        self._cases = 0
+        self.trees = 0  # how many different ones were restarted
         gc.disable()  # forked children share the pages that no collector touches
 
     def set_up(self, scene: Scene, name: str) -> Set:
         """Make the tree of a scene, and play it once undisturbed. Raises AssertionError where that goes wrong."""
         template = self.folder / name
         shutil.rmtree(template, ignore_errors=True)
-        made = self.apart(lambda: self._give(scene))
+        made = apart(lambda: self._give(scene))
         assert made.code == 0, f"{scene.name} cannot be set up: {made.said}"
         self.root.rename(template)
         looks = self._counted(scene, template, looks=True)
@@ -94,7 +86,7 @@ class Theatre:
             return Came(code, said, self.shim.count)
 
         self._fresh(template)
-        came = self.apart(count)
+        came = apart(count)
         assert came.code == 0, f"{scene.name} goes wrong by itself: {came.code}: {came.said}"
         return came.calls
 
@@ -115,29 +107,12 @@ class Theatre:
 
     # -- processes -------------------------------------------------------------------------------------------------
 
-    def apart(self, play: Callable[[], Came], during: Callable[[int], None] | None = None) -> Came:
-        """Play in a forked process. `during` is called when it has stopped, with its pid, and has to let it go on."""
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(reading)
-            _play(play, writing)
-        os.close(writing)
-        status = _wait(pid, during)
-        with os.fdopen(reading, "rb") as pipe:
-            text = pipe.read()
-        if os.WIFSIGNALED(status):
-            return Came(-os.WTERMSIG(status))
-        code = os.WEXITSTATUS(status)
-        said = json.loads(text) if text else {"said": "", "calls": 0}
-        return Came(code, said["said"], said["calls"])
-
     def _restart(self, scene: Scene, life: int, *, long: bool) -> Came:
         def play() -> Came:
             self.shim.off()
             return Came(*self._lives_again(scene, self._stage(scene, life), long=long))
 
-        return self.apart(play)
+        return apart(play)
 
     # -- a case ----------------------------------------------------------------------------------------------------
 
@@ -159,9 +134,9 @@ class Theatre:
         tree = self._tree(scene)
         accepted = _accepted(tree)
         if then:
-            self.apart(lambda: self._killed(scene, then))
+            apart(lambda: self._killed(scene, then))
         if scene.again is not None and came.code != 0:
-            self.apart(lambda: self._again(scene))
+            apart(lambda: self._again(scene))
         wrong += self._recovered(one, before, strict=scene.same_end and fault.name != "agent")
         wrong += [f"I3 accepted: {lost} is gone" for lost in accepted - _accepted(tree)]
         return wrong
@@ -172,19 +147,24 @@ class Theatre:
 
         def counted() -> Came:
             self.shim.arm(str(self.root), at, fault.fate, fault.argument, looks=fault.looks)
-            return Came(*one.scene.counted(self._stage(one.scene, 0)))
+            try:
+                with patch("os.getpid", lambda: OF_THE_DEAD):
+                    return Came(*one.scene.counted(self._stage(one.scene, 0)))
+            finally:
+                self.shim.off()
 
-        return self.apart(counted, during)
+        return apart(counted, during) if fault.kills or fault.fate in (STOP, RAISE) else here(counted)
 
     def _killed(self, scene: Scene, at: int) -> Came:
         self.shim.arm(str(self.root), at, 1)
-        code, said = self._lives_again(scene, self._stage(scene, 1), long=True)
+        with patch("os.getpid", lambda: OF_THE_DEAD - 1):
+            code, said = self._lives_again(scene, self._stage(scene, 1), long=True)
         return Came(code, said, self.shim.count)
 
     def pairs(self, one: Set, fault: Fault, at: int) -> int:
         """How many calls the restart after this misfortune makes: so many pairs begin with it."""
         self._struck(one, fault, at)
-        return self.apart(lambda: self._killed(one.scene, 0)).calls
+        return apart(lambda: self._killed(one.scene, 0)).calls
 
     @staticmethod
     def _lives_again(scene: Scene, stage: Stage, *, long: bool) -> tuple[int, str]:
@@ -209,7 +189,7 @@ class Theatre:
             doing = one.scene.meddle[actor % len(one.scene.meddle)]
             tree = self._tree(one.scene)
             found = fsck.listing(tree)
-            self.apart(lambda: (doing(self._stage(one.scene, 0)), Came(0))[1])  # it may find nothing to do any more
+            apart(lambda: (doing(self._stage(one.scene, 0)), Came(0))[1])  # it may find nothing to do any more
             left = fsck.listing(tree)
             before.update({name: data for name, data in left.items() if found.get(name) != data})
             for name in found.keys() - left.keys():
@@ -219,13 +199,19 @@ class Theatre:
             os.kill(pid, signal.SIGCONT)
 
     def _recovered(self, one: Set, before: fsck.Tree, *, strict: bool) -> list[str]:
-        """What is wrong after a restart, and after another. In this process: nothing goes wrong on purpose any more."""
+        """What is wrong after a restart, and after another. In this process: nothing goes wrong on purpose any more.
+
+        A tree that is the same as one before comes to the same: the daemon's clocks are ours.
+        """
         self.shim.off()
-        self._cases += 1
-        if self._cases % TIDY_EVERY == 0:
-            gc.collect()
-        with within(HUNG_S):
-            return self._restarted(one, before, strict=strict)
+        tree = (same.print_of(self.root), same.print_of_files(before), strict)
+        if tree not in one.restarted:
+            self.trees += 1
+            if self.trees % TIDY_EVERY == 0:
+                gc.collect()
+            with within(HUNG_S):
+                one.restarted[tree] = self._restarted(one, before, strict=strict)
+        return list(one.restarted[tree])
 
     def _restarted(self, one: Set, before: fsck.Tree, *, strict: bool) -> list[str]:
         wrong: list[str] = []
@@ -246,51 +232,6 @@ class Theatre:
         if changed:
             wrong.append(f"I5 the second restart changed {changed[:5]}")
         return wrong
-
-
-class Hung(BaseException):
-    """A daemon's life takes longer than any does."""
-
-
-@contextlib.contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Raises Hung where what is done takes longer."""
-
-    def ring(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler
-        raise Hung(f"still busy after {seconds:.0f} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _play(play: Callable[[], Came], writing: int) -> None:
-    code, said = FAULT_OF_OURS, ""
-    faulthandler.dump_traceback_later(HUNG_S - 1.0)
-    signal.setitimer(signal.ITIMER_REAL, HUNG_S)  # whoever hangs is ended by it
-    try:
-        came = play()
-        code, said = came.code, json.dumps({"said": came.said, "calls": came.calls})
-    except BaseException as error:
-        said = json.dumps({"said": f"{error!r}", "calls": 0})
-    finally:
-        os.write(writing, said.encode())
-        os._exit(code)
-
-
-def _wait(pid: int, during: Callable[[int], None] | None) -> int:
-    while True:
-        _, status = os.waitpid(pid, os.WUNTRACED)
-        if not os.WIFSTOPPED(status):
-            return status
-        if during is not None:
-            during(pid)
-        else:
-            os.kill(pid, signal.SIGCONT)
 
 
 def _how_it_ended(fault: Fault, came: Came, *, is_command: bool) -> list[str]:

@@ -90,7 +90,13 @@ def warm_up() -> None:
     gc.freeze()
 
 
-Outcome = tuple[list[Case], list[tuple[Case, list[str]]]]  # what was played, and what went wrong
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was played, what went wrong, and how many different trees were restarted for it."""
+
+    played: list[Case]
+    wrong: list[tuple[Case, list[str]]]
+    trees: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,9 @@ def _work(part: Part, folder: Path, outcomes: "multiprocessing.Queue[Outcome | s
         left = deque(make(company) for make in part.cases)
         while left and not enough.is_set():
             cases = list(itertools.islice(left[0], part.at_once))
-            outcomes.put((cases, [(case, wrong) for case in cases if (wrong := company.play(case))]))
+            before = company.theatre.trees
+            wrong = [(case, said) for case in cases if (said := company.play(case))]
+            outcomes.put(Outcome(cases, wrong, company.theatre.trees - before))
             if len(cases) < part.at_once:
                 left.popleft()
             left.rotate(-1)

@@ -147,18 +147,38 @@ def _intents(lines: list[Line]) -> Iterator[str]:
 
 def _acceptances(lines: list[Line]) -> Iterator[str]:
     """A completion was accepted, once, before; what was accepted is completed, and its manifest is in the line."""
-    accepted = Counter((line["task_id"], line["attempt"]) for line in lines if line["event"] == "accepted")
+    accepted = Counter(
+        (line["task_id"], line["attempt"])
+        for line in lines
+        if line["event"] == "accepted" and not _is_void(line, lines)
+    )
     for line in lines:
         if line["event"] == "accepted" and line["task_id"]:
             text = str(line["manifest"]).encode()
             if hashlib.sha256(text).hexdigest() != line["manifest_sha256"]:
                 yield f"I3 accepted: the manifest in line {line['seq']} has another digest"
-            rest = [later for later in lines[line["seq"] :] if later["task_id"] == line["task_id"]]
-            if not any(later["event"] == "moved" and later["to"] == "tasks/completed" for later in rest):
+            if not _came_about(line, lines):
                 yield f"I3 accepted: {line['task_id']} was accepted in line {line['seq']} and is not completed"
     for (task_id, attempt), times in accepted.items():
         if times > 1 and task_id:
             yield f"I4 accepted: {task_id} was accepted {times} times in attempt {attempt}"
+
+
+def _came_about(accepted: Line, lines: list[Line]) -> bool:
+    rest = [line for line in lines[accepted["seq"] :] if line["task_id"] == accepted["task_id"]]
+    return any(line["event"] == "moved" and line["to"] == "tasks/completed" for line in rest) or _is_void(
+        accepted, lines
+    )
+
+
+def _is_void(accepted: Line, lines: list[Line]) -> bool:
+    """Somebody took the task away before it could be completed, and the journal says so: then it is in work again."""
+    rest = [line for line in lines[accepted["seq"] :] if line["task_id"] == accepted["task_id"]]
+    meant = next((line for line in rest if line["event"] == "intend"), None)
+    if meant is None or meant["to"] != "tasks/completed":
+        return False
+    void = any(line["event"] == "void" and line["intent"] == meant["seq"] for line in rest)
+    return void and any(line["event"] == "moved" and not line.get("intent") for line in rest)
 
 
 def _nothing_lost(before: Tree, after: Tree) -> Iterator[str]:

@@ -6,6 +6,7 @@ of checks, which `scripts/storm` and the end-to-end tests run.
 
 import contextlib
 import logging
+import math
 import selectors
 import signal
 from collections import deque
@@ -66,7 +67,7 @@ class Jumping(selectors.DefaultSelector):
         super().__init__()
         self._clock = clock
         self.checking: PromptChecking | None = None
-        self.until_s = 0.0
+        self.until_s = math.inf  # nobody sleeps for longer, of the clock's time
 
     def select(self, timeout: float | None = None) -> list[Any]:
         assert timeout is not None

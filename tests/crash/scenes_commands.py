@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from cagents_fs.cli import main
 from cagents_fs.daemon import service
-from tests.crash.life import FAULT_OF_OURS
+from tests.crash.life import FAULT_OF_OURS, Jumping
 from tests.crash.scene import Scene, after, lives
 from tests.crash.scenes_work import (
     back_to_the_queue,
@@ -18,15 +18,19 @@ from tests.crash.scenes_work import (
     planned,
 )
 from tests.crash.stage import I1, Doing, Stage, task
+from tests.simulation.sim_clock import ticking
 
 
 def said(*arguments: str) -> Callable[[Stage], tuple[int, str]]:
-    """A command is given. Its exit code and what it printed; an exception that gets out is a fault of ours."""
+    """A command is given. Its exit code and what it printed; an exception that gets out is a fault of ours.
+
+    Where it waits, in the daemon that it is for a moment or for one, the time jumps.
+    """
 
     def give(stage: Stage) -> tuple[int, str]:
         told = io.StringIO()
-        patient = patch.object(service, "PATIENCE_S", 0.3)  # with a disk that refuses for ever: ten seconds are long
-        with patient, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        jumping = patch.object(service.selectors, "DefaultSelector", lambda: Jumping(stage.clock))
+        with jumping, ticking(stage.clock, real=()), contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
             try:
                 main(["--root", str(stage.root), *(text.format(root=stage.root) for text in arguments)])
             except SystemExit as error:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.crash.company import Case
+from tests.crash.company import Case, Outcome
 from tests.crash.faults import ALL
 
 EXPLAINED = {
@@ -35,20 +35,22 @@ class Table:
     def __init__(self) -> None:
         self.cases = 0
         self.broken = 0
+        self.trees = 0
         self._played: Counter[str] = Counter()
         self._broken: Counter[str] = Counter()
         self._scenes: set[str] = set()
         self._faults: set[str] = set()
 
-    def take(self, played: list[Case], wrong: list[tuple[Case, list[str]]]) -> None:
+    def take(self, outcome: Outcome) -> None:
         """A batch has been played."""
-        self.cases += len(played)
-        self.broken += len(wrong)
-        for case in played:
+        self.cases += len(outcome.played)
+        self.broken += len(outcome.wrong)
+        self.trees += outcome.trees
+        for case in outcome.played:
             self._played[family(case)] += 1
             self._scenes.add(case.scene)
             self._faults.add(case.fault)
-        for case, said in wrong:
+        for case, said in outcome.wrong:
             self._broken[family(case)] += 1
             print(f"BROKEN  {case.again()}")
             for line in said[:4]:
@@ -63,4 +65,4 @@ class Table:
         print(f"{'all':76} {self.cases:8} {self.broken:7}")
         rate = self.cases / spent_s if spent_s else 0.0
         kinds = f"{len(self._scenes)} scenes, {len(self._faults)} of {len(ALL)} faults"
-        print(f"{kinds}, {spent_s:.0f} s, {rate:.0f} cases a second")
+        print(f"{kinds}, {self.trees} different trees restarted twice, {spent_s:.0f} s, {rate:.0f} cases a second")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash import fsck
-from tests.crash.case import Came, Set, Theatre
+from tests.crash.case import Set, Theatre
 from tests.crash.oplog import Operation, operations
+from tests.crash.process import Came, apart
 from tests.crash.scene import Scene
 from tests.power import weaker
 from tests.power.model import Disk, History, Recorder, Trees
@@ -65,7 +66,7 @@ class Outage(Theatre):
         """
         scene, one = recorded.one.scene, recorded.one
         if scene.again is not None and (not acknowledged or scene.name == "command-init"):
-            came = self.apart(lambda: self._again(scene))
+            came = apart(lambda: self._again(scene))
             if came.code:
                 return [f"the command cannot be given again: {came.said}"]
         commanded = scene.again is not None and acknowledged and scene.name not in NOT_KEPT
@@ -81,7 +82,7 @@ class Outage(Theatre):
         return [text for text in wrong if not text.startswith("litter")]  # cut short more than once is likely here
 
     def _weaker(self, look: Callable[[], list[str]]) -> list[str]:
-        came = self.apart(lambda: Came(0, "\n".join(look())))
+        came = apart(lambda: Came(0, "\n".join(look())))
         return [*came.said.splitlines(), *([f"I5 the restart died: {came.code}"] if came.code else [])]
 
 

@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.crash import fsck
-from tests.crash.case import Came
 from tests.crash.faults import STOP
 from tests.crash.oplog import operations
+from tests.crash.process import Came, apart
 from tests.power.model import Recorder
 from tests.power.outage import Outage, Recorded
 
@@ -185,7 +185,7 @@ class RealOutage(Outage):
             disk.shut_down(how)
             os.kill(pid, signal.SIGKILL)
 
-        came = self.apart(counted, cut)
+        came = apart(counted, cut)
         if came.code >= 0:  # it came to its end: what it has published counts, as it was this time
             recorded = replace(recorded, after=fsck.listing(self._tree(scene)))
             disk.shut_down(how)

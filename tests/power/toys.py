@@ -13,10 +13,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 from cagents_fs.store import commit, disk, journal
-from tests.crash.case import Came
 from tests.crash.company import NAMED
 from tests.crash.oplog import operations
 from tests.crash.preload import Shim
+from tests.crash.process import Came, apart
 from tests.crash.stage import Stage
 from tests.power.model import Disk, History, Recorder
 from tests.power.outage import Outage
@@ -78,7 +78,7 @@ class Toy:
             self.run(str(root))
             return Came(0)
 
-        came = Outage(folder).apart(live)
+        came = apart(live)
         assert came.code == 0, came.said
         history = Recorder(base, str(root), strict=False).take(operations(log))
         assert history.end.tree() == Disk.of(root).tree()

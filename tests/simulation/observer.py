@@ -46,8 +46,8 @@ class Observer:
             self.crashed_s = self.world.clock.passed_s if self.crashed_s < 0 else self.crashed_s
             return
         self.index, loop = life.service.index, life.service.loop
-        if loop.failures:
-            raise Violation(f"i9_no_fault_of_ours: {loop.trouble.said}")
+        if loop.faults.said:
+            raise Violation(f"i9_no_fault_of_ours: {loop.faults.said}")
         if loop.trouble.said or loop._reopen:
             if loop.trouble.said and not self.world.wire.refused:
                 raise Violation(f"i13_no_trouble_without_cause: {loop.trouble.said}")

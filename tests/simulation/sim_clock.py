@@ -41,9 +41,9 @@ class NoFolderIsOld:
 
 
 @contextlib.contextmanager
-def ticking(clock: SimClock) -> Iterator[None]:
-    """Let this clock be the time of the daemon's modules."""
-    timed = _timed(len(sys.modules))
+def ticking(clock: SimClock, real: tuple[str, ...] = NOT_OURS) -> Iterator[None]:
+    """Let this clock be the time of the modules, but for those whose names begin so."""
+    timed = _timed(len(sys.modules), real)
     for module in timed:
         module.time = NoFolderIsOld() if module.__name__ == "cagents_fs.store.tree" else clock
     try:
@@ -54,7 +54,7 @@ def ticking(clock: SimClock) -> Iterator[None]:
 
 
 @functools.cache
-def _timed(loaded: int) -> list[Any]:  # noqa: ARG001 - what was found holds until more modules are loaded
-    """The modules of the daemon that ask for the time. There are a thousand modules: not looked through each time."""
+def _timed(loaded: int, real: tuple[str, ...]) -> list[Any]:  # noqa: ARG001 - it holds until more are loaded
+    """The modules of ours that ask for the time. There are a thousand modules: not looked through each time."""
     named = [module for name, module in sys.modules.items() if name.startswith("cagents_fs.")]
-    return [m for m in named if getattr(m, "time", None) is time and not m.__name__.startswith(NOT_OURS)]
+    return [m for m in named if getattr(m, "time", None) is time and not m.__name__.startswith(real)]
