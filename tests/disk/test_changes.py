@@ -207,7 +207,7 @@ def make(task: str = "a") -> Make:
 
 def test_a_lost_task_is_made_again_as_it_was_taken_in_with_the_plan(desk: Desk) -> None:
     desk.path("workflow/taken_in.jsonl").write_text(
-        '{"plan_sha256": "x", "instruction": {}}\n{"task_id": "a", "x": 1}\n'
+        '{"plan_sha256": "x", "instruction": {}}\n{"task_id": "b"}\n{"task_id": "a", "x": 1}\n'
     )
 
     assert desk.commit(make()).lost == set()
