@@ -3,11 +3,12 @@
 import hashlib
 import os
 from collections import Counter
+from dataclasses import replace
 
 from cagents_fs.model.faults import Fault
 from cagents_fs.model.files import Manifest
 from cagents_fs.model.observations import ManifestSeen
-from cagents_fs.store.check import check
+from cagents_fs.store.check import Checked, check
 from cagents_fs.store.evidence import (
     LOOKING_COSTS,
     Budget,
@@ -55,12 +56,13 @@ def gathering(
 
     Each step says first how many bytes it is about to read, or could have read in the time that it will take.
     """
-    manifest, wrong = None, faults
+    checked = Checked[Manifest](None, faults, ())
     if not faults:
         yield len(data) * PARSING_COSTS
-        manifest, wrong = _read(data, path)
-    sha256 = hashlib.sha256(data).hexdigest()
+        checked = _read(data, path)
+    manifest, sha256 = checked.value, hashlib.sha256(data).hexdigest()
     if manifest is None:
+        wrong = checked.faults
         return ManifestSeen(task_id=task_id, path=path, sha256=sha256, evidence_sha256="", manifest=None, faults=wrong)
     examined: list[Examined] = []
     for artifact in manifest.artifacts:
@@ -75,7 +77,8 @@ def gathering(
     for place in _places(manifest):
         yield LOOKING_COSTS
         there[place] = resolves(place, roots)
-    return _seen(task_id, path, data, sha256, manifest, examined, there)
+    seen = _seen(task_id, path, data, sha256, manifest, examined, there)
+    return replace(seen, warnings=checked.warnings)
 
 
 def _seen(
@@ -136,12 +139,14 @@ def _places(manifest: Manifest) -> list[str]:
     return list(dict.fromkeys(place for place in found if place))
 
 
-def _read(data: bytes, path: str) -> tuple[Manifest | None, tuple[Fault, ...]]:
+def _read(data: bytes, path: str) -> Checked[Manifest]:
     try:
         checked = check(parse_mapping(data), Manifest, path)
     except Unreadable as error:
-        return None, tuple(Fault("unparsable", f.message, path, f.line, f.column) for f in error.faults)
-    return checked.value, tuple(Fault("schema", f.message, path, f.line, f.column) for f in checked.faults)
+        faults = tuple(Fault("unparsable", f.message, path, f.line, f.column) for f in error.faults)
+        return Checked(None, faults, ())
+    faults = tuple(Fault("schema", f.message, path, f.line, f.column) for f in checked.faults)
+    return Checked(checked.value, faults, checked.warnings)
 
 
 def stamp(seen: ManifestSeen, roots: Roots) -> str:

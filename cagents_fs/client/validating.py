@@ -46,10 +46,12 @@ class Validated:
 def validate(path: str, kind: str | None, root: str | None) -> Validated:
     """Every fault of a file. `kind` is one of the kinds of the protocol; else it is told from name and keys.
 
-    Raises UsageError for an unknown kind.
+    A path that leads nowhere from here is looked up in the tree: so they are named in the journal. Raises UsageError
+    for an unknown kind.
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(f"there is no kind {kind}; it is one of {', '.join(KINDS)}")
+    path = _found(path, root)
     try:
         data = read_bounded(path, PLAN.max_bytes).data
     except FileNotFoundError:
@@ -72,6 +74,15 @@ def validate(path: str, kind: str | None, root: str | None) -> Validated:
         return Validated(path, kind, (*judged.faults, *elsewhere), judged.warnings)
     checked = check(document, KINDS[kind], path)
     return Validated(path, kind, checked.faults, checked.warnings)
+
+
+def _found(path: str, root: str | None) -> str:
+    """Where a file is: as it was named, else below the tree."""
+    if os.path.lexists(path) or os.path.isabs(path):
+        return path
+    tree, _ = _surroundings(root)
+    below = os.path.join(tree, path) if tree else path
+    return below if os.path.lexists(below) else path
 
 
 def _surroundings(root: str | None) -> tuple[str | None, Policy]:

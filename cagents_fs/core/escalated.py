@@ -18,6 +18,7 @@ class Escalated:
     task_id: str | None = None
     attempt: int | None = None
     issue: str = ""
+    since: str | None = None  # when it was taken in, as the journal says it
     sla: str | None = None
     content: str | None = None  # names what was taken in
     level: int = 0  # how often it was raised
@@ -37,6 +38,7 @@ class Escalated:
             task_id=line.get("task_id"),
             attempt=line.get("attempt"),
             issue=line.get("issue") or "",
+            since=line.get("time"),
             sla=line.get("sla"),
             content=line.get("content"),
         )

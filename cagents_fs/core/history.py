@@ -37,11 +37,15 @@ class History:
     damaged: list[int] = field(default_factory=list)  # numbers of lines that say nothing we understand
     intake: Line | None = None  # the `intake_done` line
     phase: str = "planning"
+    phase_line: Line | None = None  # the one that said so
     closed: bool = True  # whether the task files say how it ended, where it has
     answered: set[str] = field(default_factory=set)
     intents: dict[int, Line] = field(default_factory=dict)  # intended and neither moved nor void
     quarantined: dict[str, str] = field(default_factory=dict)  # path -> why, as far as it was not mended
+    answered_at: dict[str, str] = field(default_factory=dict)  # of these: when, as the journal says it
+    vacuous: dict[str, Line] = field(default_factory=dict)  # task -> the line that tells which checks prove nothing
     paused: bool = False
+    paused_at: str | None = None  # as the journal says it
     escalations: dict[str, Escalated] = field(default_factory=dict)
     open_checkpoints: set[str] = field(default_factory=set)
     breakers: dict[str, str] = field(default_factory=dict)  # agent -> closed, open, half_open, as it was told last
@@ -81,15 +85,16 @@ class History:
             case "intake_done":
                 self.intake = line
             case "phase":
-                self.phase, self.closed = line["phase"], False
+                self.phase, self.phase_line, self.closed = line["phase"], line, False
             case "closed":
                 self.closed = True
-            case "answered" | "finding" if "key" in line:
+            case "answered" | "finding" | "warning" if "key" in line:
                 self._answer(line)
             case "mended":
                 self.quarantined.pop(line["path"], None)
+                self.answered_at.pop(line["path"], None)
             case "paused" | "resumed" if not task_id:
-                self.paused = line["event"] == "paused"
+                self.paused, self.paused_at = line["event"] == "paused", line.get("time")
             case "checkpoint_opened":
                 self.open_checkpoints.add(line["checkpoint"])
             case "escalated" | "raised" | "escalation_answered":
@@ -102,6 +107,8 @@ class History:
                 self._of_task(self.ledger(task_id), line)
                 if line["event"] == "accepted":
                     self._accepted(task_id, line)
+                elif line["event"] == "checked_before" and line.get("vacuous"):
+                    self.vacuous[task_id] = line
 
     def _move(self, ledger: Ledger, line: Line) -> None:
         ledger.move(line)
@@ -147,6 +154,7 @@ class History:
             self.ledger(task_id).refused = line.get("manifest_sha256")
         if line.get("quarantined"):
             self.quarantined[line["path"]] = line["reason"]
+            self.answered_at[line["path"]] = line.get("time") or ""
 
     @staticmethod
     def _of_task(ledger: Ledger, line: Line) -> None:
@@ -173,8 +181,10 @@ class History:
                 ledger.waived |= frozenset(line["on"])
             case "alert":
                 ledger.alerted, ledger.missing = True, line.get("alert") == "task_missing"
+                ledger.flagged = line.get("time")
             case "stalled" | "revived":
                 ledger.stalled = line["event"] == "stalled"
+                ledger.flagged = line.get("time") if ledger.stalled else None
             case "checked_before":
                 ledger.checked_before = True
             case "process_started":

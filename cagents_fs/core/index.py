@@ -94,6 +94,22 @@ class Index:
     hands: int = 0  # how many processes the runner may have; 0: nobody is started here
     running: int = 0  # how many it has
     staffed_only: str | None = None  # the one instruction whose tasks the runner takes; None: all
+    about: str | None = None  # with which instruction we are busy just now: a fault of ours concerns that one
+    aside: set[str] = field(default_factory=set)  # with which we had such faults: nobody looks at them, or decides
+
+    def each(self) -> Iterator[Work]:
+        """All but those that are set aside, one after another; `about` says meanwhile which one it is."""
+        before = self.about
+        for work in tuple(self.works.values()):
+            if work.id not in self.aside:
+                self.about = work.id
+                yield work
+        self.about = before  # not where an exception ends it: then `about` says whom that concerned
+
+    def turn_to(self, instruction: str) -> Work | None:
+        """From here on `about` is this one. None where it is not there, or is set aside."""
+        self.about = instruction
+        return None if instruction in self.aside else self.works.get(instruction)
 
     def open_works(self) -> Iterator[Work]:
         """The instructions in which something can still happen."""
@@ -120,9 +136,9 @@ class Index:
 
     def look_across(self) -> None:
         """Bring what instructions know of each other's tasks up to date."""
-        waiting = [work for work in self.works.values() if work.outside]
-        for _ in range(len(waiting) + 1):  # what is lost, or a circle that is cut, is told on through all of them
-            changed = [work.id for work in waiting if self._look_out_of(work)]
+        waiting = sum(bool(work.outside) for work in self.works.values())
+        for _ in range(waiting + 1):  # what is lost, or a circle that is cut, is told on through all of them
+            changed = [work.id for work in self.each() if work.outside and self._look_out_of(work)]
             if not changed:
                 return
 
@@ -141,11 +157,11 @@ class Index:
     def urgencies(self, policy: Policy) -> None:
         """Bring the urgency of all tasks up to date, also where those who wait are of other instructions."""
         for _ in self.works:
-            for work in self.works.values():
+            for work in self.each():
                 work.urgencies(policy)
-            for work in self.works.values():
+            for work in self.each():
                 self._ask(work)
-            if not any(work.urgency_stale for work in self.works.values()):
+            if not [work for work in self.each() if work.urgency_stale]:
                 return
 
     def _want(self, work: Work) -> None:
@@ -173,6 +189,8 @@ class Index:
         """What became of `inst:task`: waits, met or lost."""
         instruction, _, task_id = reference.partition(":")
         work = self.works.get(instruction)
+        if work is None and instruction in self.aside:
+            return "waits", None  # nobody has seen whether it is there
         if work is None or (work.history.intake is not None and task_id not in work.records):
             return "lost", None
         if work.history.intake is None:
@@ -180,8 +198,15 @@ class Index:
         record = work.records[task_id]
         if record.satisfied:
             return "met", record
-        lost = record.state in (State.FAILED, State.CANCELLED) or task_id in work.causes()
+        lost = record.state in (State.FAILED, State.CANCELLED) or self._is_doomed(work, task_id)
         return ("lost" if lost else "waits"), record
+
+    def _is_doomed(self, work: Work, task_id: str) -> bool:
+        """Whether a task of another instruction can no longer start. A fault of ours in that concerns the other."""
+        before, self.about = self.about, work.id
+        doomed = work.id not in self.aside and task_id in work.causes()
+        self.about = before
+        return doomed
 
     def circle(self, work: Work, task_id: str, on: str) -> list[str] | None:
         """The circle through other instructions that would be closed if this task waited for `inst:task` as well."""

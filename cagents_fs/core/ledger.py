@@ -39,7 +39,9 @@ class Ledger:
     stalled: bool = False
     alerted: bool = False  # that nobody claims it
     missing: bool = False  # that its file is nowhere
+    flagged: str | None = None  # when it was called stalled, or the alert was given, as the journal says it
     reason: str = ""  # of the last move
+    since: str | None = None  # when that was, as the journal says it
     queued_seq: int = 0  # of the line that brought it into the queues
     queued_wall_s: float = 0.0  # when that was
     assigned: str | None = None  # to whom it was given instead of the agent of its definition
@@ -62,7 +64,7 @@ class Ledger:
             self.accepted, self.artifacts, self.quality, self.completed_at = None, (), {}, None
         self._clocks(line, source, state_of(target))
         self.came_from, self.place, self.attempt = source, target, attempt
-        self.reason = line.get("reason") or ""
+        self.reason, self.since, self.flagged = line.get("reason") or "", line.get("time"), None
         self.moved_seq = line.get("seq", self.moved_seq)
         self.retries = line.get("retries", self.retries)
         self.skipped = bool(line.get("skip", False))

@@ -15,7 +15,8 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State
 from cagents_fs.report.words import span
-from cagents_fs.store.check import check
+from cagents_fs.rules.oddities import warned
+from cagents_fs.store.check import Checked, check
 from cagents_fs.store.reading import NotRegular, Signature, Snapshot, TooLarge, read_bounded
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
@@ -87,13 +88,14 @@ class BeatEyes:
         data = snapshot.data
         try:
             checked = check(parse_mapping(data), Heartbeat, relative)
-            beat, faults = checked.value, checked.faults
         except Unreadable as error:
-            beat, faults = None, tuple(Fault(f.code, f.message, relative, f.line, f.column) for f in error.faults)
+            faults = tuple(Fault(f.code, f.message, relative, f.line, f.column) for f in error.faults)
+            checked = Checked(None, faults, ())
+        beat = checked.value
         if beat is None:
             if not first:
                 _alive_by_name(work, name, now)
-            yield from answer(work, relative, faults, version_of(data), _writer(name))
+            yield from answer(work, relative, checked.faults, version_of(data), _writer(name))
             return
         if name not in (f"{beat.agent_name}_{beat.task_id}.yaml", f"{beat.agent_name}/{beat.task_id}.yaml"):
             text = f"the file's name should be {beat.agent_name}_{beat.task_id}.yaml, as it says inside"
@@ -106,6 +108,7 @@ class BeatEyes:
             yield from answer(work, relative, [fault], version_of(data), beat.agent_name)
             return
         yield from mended(work, relative)
+        yield from warned(work, relative, checked.warnings, beat.task_id)
         stale = beat.attempt is not None and beat.attempt != record.ledger.attempt
         if record.state is State.IN_PROGRESS and record.ledger.holder in (None, beat.agent_name) and not stale:
             record.heartbeat = beat

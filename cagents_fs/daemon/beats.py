@@ -27,7 +27,7 @@ class Beats:
         """Beat for the processes that run, when it is time. Returns when it is the next time."""
         if now.s >= self._at_s:
             self._at_s = now.s + self._policy().heartbeat_interval_s
-            for work in self._index.works.values():
+            for work in self._index.each():
                 for task_id in work.in_state[State.IN_PROGRESS]:
                     record = work.records[task_id]
                     if record.running and record.ledger.holder:
@@ -51,5 +51,5 @@ class Beats:
         }
         try:
             put_unlinked(path, (dump(beat) + END).encode())
-        except OSError as error:  # it informs, and decides nothing
+        except Exception as error:  # it informs, and decides nothing
             log.warning("cannot beat for %s: %s", agent, error, extra={"event": "skipped", "instruction": work.id})

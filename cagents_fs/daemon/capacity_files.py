@@ -50,9 +50,9 @@ class CapacityFiles:
         self._stale = self._stale or policy is not self._policy
         if self._stale and not self._pending and now.s >= self._due_s:
             begun_s = time.monotonic()
+            self._stale, self._policy, self._due_s = False, policy, now.s + EVERY_S  # whatever goes wrong below
             found = capacities(index, policy, now.wall_s, self._written)
             self._pending = {agent: row for agent, row in found.items() if self._written.get(agent) != row}
-            self._stale, self._policy = False, policy
             self._due_s = now.s + max(EVERY_S, TIMES_COST * (time.monotonic() - begun_s))
         while self._pending and time.monotonic() < until_s:
             agent, row = self._pending.popitem()

@@ -45,7 +45,7 @@ class Eyes:
         self.beat_eyes = BeatEyes(self.root, settling, policy)
         self.plan_eyes = PlanEyes(self.root, settling, committer, policy)
         self.plea_eyes = PleaEyes(self.root, settling, policy)
-        self.holding = Holding(self.root)
+        self.holding = Holding(self.root, index)
         self._doubles: dict[tuple[str, str], tuple[str, ...]] = {}
 
     # -- instructions ---------------------------------------------------------------------------------------------
@@ -62,8 +62,10 @@ class Eyes:
             record.entered_s = record.sign_s = now.s
             if record.ledger.stalled and record.state is State.IN_PROGRESS:  # the grace begins anew
                 record.stalled_s, record.sign_s = now.s, now.s - lease_s(record, self.policy())
-        if old is not None:
+        again = instruction in self.index.aside  # what we had of it then is what the tree said, and no life's
+        if old is not None and not again:
             self._carry_over(old, loaded.work)
+        if old is not None or again:
             self.plan_eyes.forget(instruction)  # what was seen and not carried out is still there
             self.plea_eyes.forget(instruction)
         self.watch(loaded.work)
@@ -151,20 +153,22 @@ class Eyes:
         return min((at_s for at_s in times if at_s is not None), default=None)
 
     def settled(self, now: Now) -> Iterator[Action]:
-        """Look again at what had to settle, where its time has come."""
+        """Look again at what had to settle, where its time has come; tell of what was met on the way."""
+        for work in self.index.each():
+            yield from self.work_eyes.misnamed.manifests(work)
         if self.work_eyes.wake_s is not None and self.work_eyes.wake_s <= now.s:
             self.work_eyes.look_again(now)
         if self.beat_eyes.wake_s is not None and self.beat_eyes.wake_s <= now.s:
             self.beat_eyes.wake_s = None
-            for work in tuple(self.index.works.values()):
+            for work in self.index.each():
                 yield from self.beat_eyes.heartbeats(work, now)
         if self.plea_eyes.wake_s is not None and self.plea_eyes.wake_s <= now.s:
             self.plea_eyes.wake_s = None
-            for work in tuple(self.index.works.values()):
+            for work in self.index.each():
                 yield from self.plea_eyes.look(work, now)
         if self.plan_eyes.wake_s is not None and self.plan_eyes.wake_s <= now.s:
             self.plan_eyes.wake_s = None
-            for work in tuple(self.index.works.values()):
+            for work in self.index.each():
                 self.scanner.forget(os.path.join(self.root, work.id))
                 yield from self.look(work, now)
 
@@ -174,6 +178,9 @@ class Eyes:
         """The full look: everything that events might have missed. Raises OSError; an incomplete look is none."""
         there = tree.instructions(self.root)
         for name in there:
+            self.index.about = name
+            if name in self.index.aside:
+                continue
             if name not in self.index.works or self.committer.has_lost(name):  # or another one under the same name
                 self.watcher.add(os.path.join(self.root, name))
                 if tree.has_anything(self.root, name):
@@ -181,6 +188,7 @@ class Eyes:
             else:
                 yield from self.look(self.index.works[name], now)
         for name in [name for name in self.index.works if name not in there]:
+            self.index.about = name
             self.watcher.remove_below(os.path.join(self.root, name))
             self.committer.forget(name)
             del self.index.works[name]
@@ -189,6 +197,7 @@ class Eyes:
         """Look through one instruction."""
         yield from self._links(work)
         yield from self.plan_eyes.plan(work, now)
+        yield from self.work_eyes.misnamed.plans(work, self.scanner)
         self.watch(work)
         if self.holding.blinded(work, now):
             yield from self.plan_eyes.requests(work, now)
@@ -205,6 +214,7 @@ class Eyes:
         yield from self.plea_eyes.look(work, now)
         yield from self.beat_eyes.heartbeats(work, now)
         self.work_eyes.look(work, now)
+        yield from self.work_eyes.misnamed.manifests(work)
 
     def _listing(self, work: Work, listing: tree.Listing, now: Now) -> Iterator[Action]:
         for name, why in listing.odd:

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.core.inputs import inputs
 from cagents_fs.daemon.beats import Beats
 from cagents_fs.daemon.on_behalf import OnBehalf
+from cagents_fs.daemon.our_faults import only_told
 from cagents_fs.daemon.work_eyes import WorkEyes
+from cagents_fs.errors import CagentsError
 from cagents_fs.jobs import list_inputs
 from cagents_fs.model.actions import Start, Stop
 from cagents_fs.model.faults import Fault
@@ -41,23 +44,30 @@ class Hands:
         self.index, self.committer, self.processes, self.eyes, self.policy = index, committer, processes, eyes, policy
         self.beats = Beats(index, committer.root, policy)
         self.on_behalf = OnBehalf(index, committer.root, eyes, policy)
+        self._gone: deque[Ended] = deque()
 
     # -- starting --------------------------------------------------------------------------------------------------
 
     def start(self, actions: Sequence[Start], now: Now) -> None:
         """Start processes; their records are durable before any of them does anything. Raises OSError."""
         opened: dict[str, list[dict[str, Any]]] = {}
-        for action in actions:
-            line = self._start(action, now)
-            if line is not None:
-                opened.setdefault(action.instruction, []).append(line)
+        try:
+            for action in actions:
+                self.index.about = action.instruction
+                line = self._start(action, now)
+                if line is not None:
+                    opened.setdefault(action.instruction, []).append(line)
+        finally:  # whatever befalls one of them, no other stands behind its gate for ever
+            self._let_begin(opened)
+
+    def _let_begin(self, opened: dict[str, list[dict[str, Any]]]) -> None:
         for instruction, lines in opened.items():
             self.committer.note(instruction, lines)
             for line in lines:
                 self.index.works[instruction].history.apply(line)
-        for action in actions:
-            if self.index.works[action.instruction].records[action.task_id].running:
-                self.processes.open_gate((action.instruction, action.task_id))
+        for instruction, lines in opened.items():
+            for line in lines:
+                self.processes.open_gate((instruction, line["task_id"]))
 
     def _start(self, action: Start, now: Now) -> dict[str, Any] | None:
         work = self.index.works[action.instruction]
@@ -147,7 +157,9 @@ class Hands:
         for work in self.index.works.values():
             for task_id, record in work.records.items():
                 key = (work.id, task_id)
-                record.running = self.processes.runs(key) or self.on_behalf.is_composing(key)
+                attempt = self.processes.attempt(key)
+                record.running = attempt is not None or self.on_behalf.is_composing(key)
+                record.running_attempt = attempt or record.running_attempt
                 self.index.running += record.running
 
     def stop(self, action: Stop) -> None:
@@ -157,12 +169,13 @@ class Hands:
 
     def reap(self, now: Now) -> None:
         """Take note of what has ended, and hand in for those that did not. Raises OSError."""
-        for ended in self.processes.reap():
-            self._ended(ended, now)
+        self._gone.extend(self.processes.reap())
+        while self._gone:  # a fault of ours in one of them loses none of the others
+            self._ended(self._gone.popleft(), now)
 
     def _ended(self, ended: Ended, now: Now) -> None:
         instruction, task_id = ended.key
-        work = self.index.works.get(instruction)
+        work = self.index.turn_to(instruction)
         record = work.records.get(task_id) if work else None
         if work is None or record is None:
             return
@@ -213,4 +226,5 @@ class Hands:
     def close(self, now: Now) -> None:
         """End everything. The tasks stay in progress, to be started again by the next runner. Raises OSError."""
         for ended in self.processes.end_all():
-            self._ended(Ended(ended.key, ended.attempt, ended.process, ended.exit_code, stopped=True), now)
+            with only_told(f"the end of {ended.key[1]}", but=(OSError, CagentsError)):
+                self._ended(Ended(ended.key, ended.attempt, ended.process, ended.exit_code, stopped=True), now)

@@ -45,10 +45,13 @@ class Hearing:
             if not relative.startswith(CONFIG):  # the service compares the configuration before every turn
                 yield from self._take(hint, relative, identify(relative), batch, now)
         for work, spot, hint in self._went(batch):
+            self.eyes.index.about = work.id
             yield from self._task(work, spot, hint, now)
         for (instruction, task_id), renamed in batch.outputs.items():
+            self.eyes.index.about = instruction
             self.eyes.work_eyes.output(self.eyes.index.works[instruction], task_id, now, renamed=renamed)
         for instruction in batch.looks:
+            self.eyes.index.about = instruction
             yield from self.eyes.look(self.eyes.index.works[instruction], now)
 
     def _went(self, batch: Batch) -> Iterator[tuple[Work, Spot, Hint]]:
@@ -62,7 +65,7 @@ class Hearing:
                 yield work, spot, hint
 
     def _was_seen(self, work: Work, spot: Spot) -> bool:
-        record = work.records.get(spot.task or "")
+        self.eyes.index.about, record = work.id, work.records.get(spot.task or "")
         return record is None or self.eyes.lies(work, record)
 
     def _take(self, hint: Hint, relative: str, spot: Spot, batch: Batch, now: Now) -> Iterator[Action]:
@@ -70,7 +73,7 @@ class Hearing:
         if spot.kind == "other" and hint.folder and len(parts) <= 4:
             yield from self._folder(parts, hint, batch, now)
             return
-        work = self.eyes.index.works.get(spot.instruction or "")
+        work = self.eyes.index.turn_to(spot.instruction or "")
         if work is None:
             return
         if hint.renamed:
@@ -99,7 +102,9 @@ class Hearing:
 
     def _folder(self, parts: list[str], hint: Hint, batch: Batch, now: Now) -> Iterator[Action]:
         """A folder came or went: of an instruction, of a queue, of a task's output."""
-        name = parts[0]
+        name = self.eyes.index.about = parts[0]
+        if name in self.eyes.index.aside:
+            return
         if name not in self.eyes.index.works:
             if name in tree.instructions(self.eyes.root):
                 self.eyes.watcher.add(os.path.join(self.eyes.root, name))

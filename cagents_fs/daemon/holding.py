@@ -2,7 +2,7 @@
 
 Where another file system hides the task files, or most of them are gone at once, what we see is not what is so: to act
 on it would turn an accident with `mount` or `rm` into changes of state. And where somebody keeps the lock of an
-instruction's queues, it alone has to wait.
+instruction's queues, or a fault of ours keeps us from handling it (`our_faults.py`), it alone has to wait.
 """
 
 import logging
@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from cagents_fs.core.index import Work
+from cagents_fs.core.index import Index, Work
 from cagents_fs.model.observations import Now
 from cagents_fs.store import tree
 from cagents_fs.store.mounts import Mounts
@@ -29,14 +29,15 @@ class Held:
     blind: bool  # what is read of it now is not true
     at_s: float
     pause_s: float = FIRST_PAUSE_S
+    ours: bool = False  # for a fault of ours: whether that is over is seen by trying
 
 
 class Holding:
     """Which instructions are held, and what keeps us from seeing their tasks."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, index: Index) -> None:
         """Nothing is held."""
-        self.root = root
+        self.root, self._index = root, index
         self.mounts = Mounts(root)
         self.held: dict[str, Held] = {}
         self._mounted: dict[str, set[str]] = {}  # instruction -> what was mounted in it when it was opened
@@ -57,16 +58,26 @@ class Holding:
         log.warning("%s is held: %s", instruction, reason, extra={"event": "held", "instruction": instruction})
         return True
 
+    def set_aside(self, instruction: str, reason: str, now: Now, pause_s: float) -> None:
+        """Hold it for a fault of ours, whatever it was held for, until it is tried again after this pause."""
+        self.held[instruction] = Held(reason, lambda: True, blind=True, at_s=now.s + pause_s, ours=True)
+
+    def is_aside(self, instruction: str) -> bool:
+        """Whether it is held for a fault of ours."""
+        return instruction in self.held and self.held[instruction].ours
+
     def over(self, now: Now, longest_s: float) -> list[str]:
         """Ask again, later and later but at least every `longest_s`. Returns those that are held no more."""
         free = []
         for instruction, one in tuple(self.held.items()):
             if now.s < one.at_s:
                 continue
+            self._index.about = instruction
             if one.over():  # an error of the disk ends the turn, and we ask again in the next
                 free.append(instruction)
                 del self.held[instruction]
-                log.warning("%s goes on", instruction, extra={"event": "goes_on", "instruction": instruction})
+                if not one.ours:  # else that has yet to be seen
+                    log.warning("%s goes on", instruction, extra={"event": "goes_on", "instruction": instruction})
             else:
                 one.pause_s = min(longest_s, 2 * one.pause_s)
                 one.at_s = now.s + one.pause_s

@@ -2,7 +2,8 @@
 
 A turn looks where hints point, lets each rule decide once and takes what it decided into the index, again until no rule
 asks for more, and then makes all of it durable in one go. Trouble with the disk ends a turn and nothing else: the
-instructions concerned are read again from the tree, later and later, until it is over.
+instructions concerned are read again from the tree, later and later, until it is over. A fault of ours ends a turn as
+well, and is then kept to the instruction that it concerned (`our_faults.py`).
 """
 
 import logging
@@ -12,28 +13,28 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from cagents_fs.core.assume import assume, coalesce
-from cagents_fs.core.index import Index
+from cagents_fs.core.index import Index, Work
 from cagents_fs.daemon.checking import Checking
 from cagents_fs.daemon.clock import ObservedClock
 from cagents_fs.daemon.derived import Derived
 from cagents_fs.daemon.eyes import Eyes
 from cagents_fs.daemon.hands import Hands
 from cagents_fs.daemon.hearing import Hearing
+from cagents_fs.daemon.our_faults import OurFaults, only_told
+from cagents_fs.daemon.signs import Signs
 from cagents_fs.daemon.trouble import Trouble, storage_text
 from cagents_fs.daemon.verdict_desk import VerdictDesk
 from cagents_fs.daemon.watch import Hint
-from cagents_fs.errors import StorageError, TreeLost
+from cagents_fs.errors import CagentsError, StorageError, TreeLost
 from cagents_fs.model.actions import Action, Move, Note, RunChecks, Start, Stop, StopChecks, Undo, Wake
 from cagents_fs.model.lines import iso
 from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, state_of
 from cagents_fs.rules import reconcile
-from cagents_fs.rules.liveness import is_due, lease_s
 from cagents_fs.store.commit import Committer
 
 log = logging.getLogger("cagents_fs")
-MOST_FAILURES = 5  # in a row; then we leave, loudly
 MOST_PASSES = 20  # in a turn
 MOST_RESTLESS = 200  # turns in a row that ended in the middle: two rules undo each other
 
@@ -57,22 +58,22 @@ class Loop:
         self.derived = Derived(committer.root, policy)
         self.trouble = Trouble()
         self.restless = 0  # turns in a row in which the rules did not come to rest
-        self.failures = 0  # turns in a row that failed by a fault of ours
+        self.faults = OurFaults(index, committer, eyes.holding, self.trouble)
         self.wake_s = 0.0
         self.look_s = 0.0  # when the next full look is due
         self.look_cost_s = 0.0
         self._looked_s = 0.0  # when the last one was
-        self.signs_s = 0.0  # when the output of tasks in work is to be looked at, whatever events say
         self.moved = 0  # how many actions the last turn carried out
         self.listeners: list[Callable[[Action, Now], None]] = []
         self._reopen: set[str] = set()
         self._unheard_s = math.inf  # since when a process has ended and may have left a question
         self.hearing = Hearing(eyes)
+        self.signs = Signs(index, eyes, policy)
         self.desk = VerdictDesk(committer.root, index, eyes.work_eyes, checking, policy)
 
     def turn(self, hints: Iterable[Hint] = (), *, everything: bool = False) -> None:
         """One turn. `everything`: a full look, whatever the hints say."""
-        now = self.clock.now()
+        now, self.faults.failed = self.clock.now(), False
         if now.s < self.trouble.until_s:
             self.look_s = min(self.look_s, self.trouble.until_s)
             return
@@ -84,14 +85,11 @@ class Loop:
             self.trouble.begin(storage_text(error, self.committer.root), now.s)
             self._start_over()
         except Exception as error:  # a fault of ours: said loudly, and no reason to leave fifty agents alone
-            self.failures += 1
-            if self.failures >= MOST_FAILURES:
-                raise
-            log.exception("this should not happen, please report it; the tree is read again")
-            self.trouble.begin(f"a fault in cagents-fs: {error!r}", now.s)
+            longest_s = max(self.policy().scan_interval_s, 200 * self.look_cost_s)
+            self.faults.met(error, self.clock.now(), longest_s)
             self._start_over()
         else:
-            self.failures = 0
+            self.faults.over(now)
             self.trouble.end()
 
     def _start_over(self) -> None:
@@ -108,8 +106,10 @@ class Loop:
             for action in found:  # taken in one by one: what was answered is not answered again further on
                 assume(self.index, action, now)
                 actions.append(action)
+            self.faults.nobody()
 
-        self.eyes.holding.look_at_mounts(self.index.works.values(), now)
+        self.faults.nobody()
+        self.eyes.holding.look_at_mounts(self.index.each(), now)
         self._reopen.update(self.eyes.holding.over(now, self.policy().scan_interval_s))
         for instruction in sorted(self._reopen):
             if not self.eyes.holding.is_blind(instruction):  # else what is read now is not true
@@ -121,9 +121,10 @@ class Loop:
             take(self._look(now))
         take(self.eyes.settled(now))
         take(self.eyes.plan_eyes.released(self.index))
-        take(self._signs(now))
+        take(self.signs.look(now))
         self.wake_s = now.s + 3600.0
         actions.extend(self._passes(now))
+        self.faults.nobody()
         self.moved = len(actions)
         self._do(coalesce(actions), now)
         self.derive(now)
@@ -136,7 +137,7 @@ class Loop:
         if self.hands is None:
             return
         if self.hands.processes.any_ended():
-            for work in tuple(self.index.works.values()):
+            for work in self.index.each():
                 yield from self.eyes.plea_eyes.look(work, now)
             self._unheard_s = min(self._unheard_s, now.s)
             patient = now.s - self._unheard_s < 2 * self.policy().settle_s
@@ -148,20 +149,36 @@ class Loop:
     def derive(self, now: Now) -> None:
         """Write some of what is derived. Raises OSError."""
         for instruction in self.derived.step(self.index, now):
+            if (work := self.index.turn_to(instruction)) is None:
+                continue  # gone, or set aside: then it is closed after it was read again
             line = {"time": iso(now.wall_s), "event": "closed", "reason": "every task file says how it ended"}
             self.committer.note(instruction, [line], durable=False)
-            self.index.works[instruction].history.apply(line)
+            work.history.apply(line)
+
+    def take_up(self, work: Work, now: Now) -> None:
+        """What an earlier life left behind of it: processes, and what was to be derived. Raises OSError."""
+        with only_told(f"what was left behind of {work.id}", but=(OSError, CagentsError)):
+            if self.hands is not None:
+                self.hands.end_orphans(work, now)
+            self.derived.opened(work)
 
     def _again(self, instruction: str, now: Now) -> Iterator[Action]:
         """Read an instruction again: somebody was first, or the disk refused in the middle of a turn."""
+        self.index.about = instruction
         if os.path.isdir(os.path.join(self.committer.root, instruction)):
             yield from self.eyes.open(instruction, now)
         self._reopen.discard(instruction)
+        if instruction in self.index.aside:
+            self.faults.try_again(instruction, now)
+            if self.hands is not None:
+                self.hands.recount()
+            if (work := self.index.works.get(instruction)) is not None:
+                self.take_up(work, now)
 
     def _look(self, now: Now) -> Iterator[Action]:
         begun_s, self._looked_s = time.monotonic(), now.s
         if self.eyes.watcher.supervise():
-            for work in self.index.works.values():
+            for work in self.index.each():
                 self.eyes.watch(work)
         found = False
         for action in self.eyes.look_everywhere(now):
@@ -177,26 +194,6 @@ class Loop:
         """Events were lost. Where that happens all the time, looking takes at most a tenth of ours."""
         self.look_s = min(self.look_s, self._looked_s + min(self.policy().scan_interval_s, 10 * self.look_cost_s))
 
-    def _signs(self, now: Now) -> Iterator[Action]:
-        """Looks that wait for no event: a growing log or a file written in place is none, and events get lost.
-
-        Where leases are short, at each output four times in a lease. And at all that speaks for an agent whose lease
-        or grace is over: nobody is called stalled, or loses a task, whose files were not looked at just then.
-        """
-        in_turn, shortest_s = now.s >= self.signs_s, 4 * self.policy().scan_interval_s
-        for work in tuple(self.index.works.values()):
-            held = [work.records[task_id] for task_id in work.in_state[State.IN_PROGRESS]]
-            due = [record for record in held if is_due(work, record, self.policy(), now)]
-            if due:
-                yield from self.eyes.beat_eyes.heartbeats(work, now)
-                yield from self.eyes.plea_eyes.look(work, now)
-            for record in held if in_turn else due:
-                self.eyes.work_eyes.output(work, record.task.task_id, now)
-            if in_turn:
-                shortest_s = min([shortest_s, *(lease_s(record, self.policy()) for record in held)])
-        if in_turn:
-            self.signs_s = now.s + max(0.1, shortest_s / 4)
-
     def _passes(self, now: Now) -> list[Action]:
         """Let the rules decide until none of them asks for anything more."""
         decided: list[Action] = []
@@ -205,7 +202,9 @@ class Loop:
             wakes = [now.s + 3600.0]
             self.index.look_across()
             for rule in reconcile.RULES:
+                self.index.about = None
                 for action in list(rule(self.index, self.policy(), now)):
+                    self.index.about = getattr(action, "instruction", None)
                     if isinstance(action, Wake):
                         wakes.append(action.at_s)
                         if action.handed_in is not None:
@@ -222,6 +221,7 @@ class Loop:
                 return decided
         self.restless += 1
         if self.restless > MOST_RESTLESS:
+            self.index.about = getattr(decided[-1], "instruction", None)
             raise AssertionError(f"the rules did not come to rest: {decided[-5:]}")
         self.wake_s = now.s  # there is much to do: this much of it now, the rest in the next turn
         return decided
@@ -231,13 +231,21 @@ class Loop:
         undone = {id(action) for action in done.undone}
         self._reopen |= done.lost
         starts: list[Start] = []
-        for action in actions:
-            if id(action) in undone or getattr(action, "instruction", None) in done.lost:
-                continue
-            self._act(action, starts, now)
+        carried_out = [
+            action
+            for action in actions
+            if id(action) not in undone and getattr(action, "instruction", None) not in done.lost
+        ]
+        for action in carried_out:  # all of them, before anything can go wrong with one
+            self.index.about = getattr(action, "instruction", None)
             self.derived.saw(action)
+        for action in carried_out:
+            self.index.about = getattr(action, "instruction", None)
+            self._act(action, starts, now)
             for listener in self.listeners:
-                listener(action, now)
+                with only_told("telling of what was done"):
+                    listener(action, now)
+        self.index.about = None
         if starts and self.hands is not None:
             self.hands.start(starts, now)
         for instruction, why in done.busy.items():
@@ -270,7 +278,7 @@ class Loop:
         work = self.index.works[action.instruction]
         record = work.records[action.task_id]
         if state_of(action.target) is State.IN_PROGRESS:
-            self.signs_s = min(self.signs_s, now.s + lease_s(record, self.policy()) / 4)
+            self.signs.begun(record, now)
         if self.eyes.after_move(work, record, action, now):
             self.wake_s = now.s
         log.info(
@@ -284,9 +292,6 @@ class Loop:
 
     def next_s(self) -> float:
         """When, in observed seconds, the next turn is due if nothing is heard before."""
-        times = [self.wake_s, self.look_s]
-        if any(work.in_state[State.IN_PROGRESS] for work in self.index.works.values()):
-            times.append(self.signs_s)
-        others = (self.eyes.wake_s(), self.derived.next_s(), self.eyes.holding.next_s())
-        times += [at_s for at_s in others if at_s is not None]
+        others = (self.signs.next_s(), self.eyes.wake_s(), self.derived.next_s(), self.eyes.holding.next_s())
+        times = [self.wake_s, self.look_s, *(at_s for at_s in others if at_s is not None)]
         return max(min(times), self.trouble.until_s)

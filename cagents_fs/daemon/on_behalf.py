@@ -71,11 +71,12 @@ class OnBehalf:
         steps = handing_in.composing(self._head(record, now), roots, record.task.files, budget, policy.max_file_bytes)
 
         def done(text: bytes | CannotHandIn, later: Now) -> None:
-            current = self.index.works.get(work.id)
+            current = self.index.turn_to(work.id)
             now_record = current.records.get(record.task.task_id) if current else None
-            if key not in self._composing or current is None or now_record is None:
-                return
+            wanted = key in self._composing
             self._composing.discard(key)
+            if not wanted or current is None or now_record is None:
+                return
             self.is_free(now_record)
             if not (now_record.state is State.IN_PROGRESS and now_record.ledger.attempt == attempt):
                 return
@@ -94,7 +95,7 @@ class OnBehalf:
     def _forget(self, key: tuple[str, str], error: Exception) -> None:
         """No manifest: the task is free, and is begun once more."""
         self._composing.discard(key)
-        work = self.index.works.get(key[0])
+        work = self.index.turn_to(key[0])
         if work is not None and key[1] in work.records:
             self.is_free(work.records[key[1]])
         raise error

@@ -20,6 +20,7 @@ from cagents_fs.model.observations import Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import FINAL
 from cagents_fs.plans import judge, lacks_command
+from cagents_fs.rules.oddities import warned
 from cagents_fs.store.check import check
 from cagents_fs.store.commit import Committer
 from cagents_fs.store.definitions import as_written, digest
@@ -68,8 +69,7 @@ class PlanEyes(FreshFiles):
         take_in_plan(work, judged, self.committer, self.policy(), now)
         self.remember_files(work)
         yield from mended(work, PLAN)
-        for warning in judged.warnings[:20]:
-            yield Note(instruction=work.id, event="warning", reason=str(warning), facts={"path": PLAN})
+        yield from warned(work, PLAN, judged.warnings)
 
     # -- further tasks ---------------------------------------------------------------------------------------------
 
@@ -112,10 +112,7 @@ class PlanEyes(FreshFiles):
         self.remember_files(work)
         self._parent_is_there(work, task.task_id, now)
         yield from mended(work, relative)
-        for warning in checked.warnings[:20]:
-            yield Note(
-                instruction=work.id, event="warning", task_id=stem, reason=str(warning), facts={"path": relative}
-            )
+        yield from warned(work, relative, checked.warnings, stem)
 
     def _comes_after_its_parent(self, work: Work, task: Task, folder: str, faults: Sequence[Fault]) -> bool:
         """Whether nothing is wrong but that its parent lies in `tasks/pending` too, and is taken in first."""
@@ -163,7 +160,7 @@ class PlanEyes(FreshFiles):
             instruction, task_id = key = self._released.pop()
             self._unread.discard(key)
             self._task_files.pop(key, None)
-            work = index.works.get(instruction)
+            work = index.turn_to(instruction)
             if work is not None and task_id in work.records and work.records[task_id].place is not None:
                 yield from self.task_file(work, work.records[task_id], new=True)
 
@@ -219,6 +216,7 @@ class PlanEyes(FreshFiles):
             else:
                 faults = checked.faults
                 work.instruction = checked.value or work.instruction
+                yield from warned(work, DESCRIBED, checked.warnings if checked.value else ())
             if faults:
                 yield from answer(work, DESCRIBED, faults, version_of(item.data))
 
@@ -271,6 +269,7 @@ class PlanEyes(FreshFiles):
                 if checked.value is not None:
                     work.requests[name] = checked.value
                     yield from mended(work, relative)
+                    yield from warned(work, relative, checked.warnings, checked.value.task_id)
                     continue
             yield from answer(work, relative, faults, version_of(item.data), writer)
 

@@ -19,15 +19,15 @@ from cagents_fs.model.parts import Record as FileRecord
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.sla import sla_s
 from cagents_fs.model.states import State
+from cagents_fs.rules.oddities import warned
 from cagents_fs.rules.pleas import content_of
-from cagents_fs.store.check import Checked, check
+from cagents_fs.store.check import UNKNOWN_KEY, Checked, check
 from cagents_fs.store.reading import Snapshot
 from cagents_fs.store.yaml import Unreadable, parse_mapping
 
 ESCALATIONS, CHECKPOINTS = "escalations", "checkpoints"
 ANSWERS = ".response"
 OPEN = "open.yaml"  # ours: whatever somebody else writes there, only the journal counts
-MOST_WARNINGS = 20
 T = TypeVar("T", bound=FileRecord)
 
 
@@ -104,8 +104,7 @@ class PleaEyes(FreshFiles):
         elif known is not None:
             before = known.content
         if before is None:
-            notes = [*warnings, *_sla_warning(said, relative)]
-            yield from _warnings(work, relative, notes, said.task_id)
+            yield from warned(work, relative, [*warnings, *_sla_warning(said, relative)], said.task_id)
         if before in (None, content_of(said)):
             work.escalations[name] = said
             return
@@ -136,7 +135,7 @@ class PleaEyes(FreshFiles):
             yield from mended(work, relative)
             before = work.history.escalations.get(name)
             if before is None or before.response != content_of(checked.value):
-                yield from _warnings(work, relative, checked.warnings, before.task_id if before else None)
+                yield from warned(work, relative, checked.warnings, before.task_id if before else None)
             work.responses[name] = checked.value
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
@@ -175,6 +174,8 @@ class PleaEyes(FreshFiles):
                 _went(work, meeting, task_id)
             return
         yield from mended(work, relative)
+        odd = [warning for warning in checked.warnings if warning.code != UNKNOWN_KEY]  # any key may stand there
+        yield from warned(work, relative, odd, task_id)
         meeting.arrived[task_id] = checked.value.attempt
         running = record.ledger.attempt
         if record.state is State.IN_PROGRESS and checked.value.attempt != running:
@@ -238,12 +239,6 @@ def _sla_warning(said: Escalation, relative: str) -> Iterator[Fault]:
     if said.sla is not None and sla_s(said.sla) is None:
         text = f"sla: {said.sla!r} names no time, the configured one counts; write for instance 'within 30 minutes'"
         yield Fault("sla", text, relative)
-
-
-def _warnings(work: Work, relative: str, found: Sequence[Fault], task_id: str | None) -> Iterator[Action]:
-    for warning in found[:MOST_WARNINGS]:
-        facts = {"path": relative}
-        yield Note(instruction=work.id, event="warning", task_id=task_id, reason=str(warning), facts=facts)
 
 
 def _is_empty(data: bytes) -> bool:

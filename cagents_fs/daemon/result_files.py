@@ -99,7 +99,7 @@ class ResultFiles:
             begun_s = time.monotonic()
             try:
                 paused = self._go_on(pieces, until_s)
-            except (OSError, ValueError):
+            except Exception:
                 self._writing = None
                 self._changed[work.id], self._due_s[work.id] = None, now.s + REFUSED_S
                 raise

@@ -17,6 +17,7 @@ from cagents_fs.daemon.clock import ObservedClock
 from cagents_fs.daemon.eyes import Eyes
 from cagents_fs.daemon.hands import Hands
 from cagents_fs.daemon.loop import Loop
+from cagents_fs.daemon.our_faults import only_told
 from cagents_fs.daemon.ownership import check_owner, make_private
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.daemon.trouble import storage_text
@@ -130,13 +131,13 @@ class Service:
         """The first look: recover, end what a killed daemon left behind, take in what is there."""
         end_leftover_checks(check_mark(self.root))
         self.loop.turn(everything=True)
-        for work in self.index.works.values():
-            self.hands.end_orphans(work, self.clock.now())
+        while self.loop.faults.failed:  # with one instruction: it is set aside, and the others begin without it
+            self.loop.turn(everything=True)
+        for work in self.index.each():
+            work.touched.update(dict.fromkeys(work.records))
+            self.loop.take_up(work, self.clock.now())
         self.settling.starting = False
         self.index.hands = self.agents or 0  # not before: nothing is started twice beside what is left over
-        for work in self.index.works.values():
-            work.touched.update(dict.fromkeys(work.records))
-            self.loop.derived.opened(work)
         self.loop.wake_s = 0.0
         self.watch_file.step()
 
@@ -185,7 +186,8 @@ class Service:
             self._config_seen = stamp
             return
         self._config_seen, self._config_stamp, self.reload = stamp, stamp, False
-        self.configuration = config.load(self.root, previous=self.policy())
+        with only_told("the configuration, of which the last good one holds", but=(OSError, CagentsError)):
+            self.configuration = config.load(self.root, previous=self.policy())
         self.settling.settle_s = self.policy().settle_s
         self.committer.power_loss = self.policy().durability == "power_loss"
         self._say_faults()
@@ -216,6 +218,8 @@ class Service:
         if self.loop.moved:  # nothing wakes us where no events arrive: one more turn says whether that was all
             self.loop.wake_s = 0.0
         trouble = self.loop.trouble
+        if self.loop.faults.failed:
+            return False
         if trouble.said and self.clock.now().s - trouble.since_s > PATIENCE_S:
             raise StorageError(trouble.said)
         return not (waiting or busy or trouble.said)

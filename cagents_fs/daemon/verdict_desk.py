@@ -1,10 +1,12 @@
 """Where decisions to run checks go out, and where what came of them comes back into the index."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.core.inputs import inputs
 from cagents_fs.daemon.checking import Checking
+from cagents_fs.daemon.measuring import Answer
 from cagents_fs.daemon.work_eyes import WorkEyes
 from cagents_fs.jobs import check_job
 from cagents_fs.model.actions import Action, Note, RunChecks
@@ -21,6 +23,7 @@ class VerdictDesk:
         """Nothing is under way."""
         self.root, self.index, self.eyes, self.checking, self.policy = root, index, eyes, checking, policy
         eyes.measuring = checking.measuring
+        self._answers: deque[Answer] = deque()
 
     def send(self, action: RunChecks) -> None:
         """Run the checks of a task, or of the whole. Raises OSError where the tree is gone."""
@@ -42,10 +45,11 @@ class VerdictDesk:
 
     def take(self, now: Now) -> Iterator[Action]:
         """What is done since the last turn."""
-        for answer in self.checking.measuring.take():
-            answer(now)
+        self._answers.extend(self.checking.measuring.take())
+        while self._answers:  # a fault of ours in one of them loses none of the others
+            self._answers.popleft()(now)
         for job, result in self.checking.take():
-            work = self.index.works.get(job.instruction)
+            work = self.index.turn_to(job.instruction)
             if work is None or result.key == "cancelled":
                 continue
             record = work.records.get(job.task_id)

@@ -6,11 +6,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.daemon.beat_eyes import alive
 from cagents_fs.daemon.measuring import Measuring
+from cagents_fs.daemon.misnamed import Misnamed
 from cagents_fs.daemon.settling import Settling
 from cagents_fs.daemon.watch import Watcher
 from cagents_fs.errors import StorageError
@@ -57,6 +59,7 @@ class WorkEyes:
         self.wake_s: float | None = None  # when something that has to settle should be looked at again
         self.unsettled: set[tuple[str, str]] = set()  # manifests to look at again
         self.measuring: Measuring | None = None  # who reads off the turn
+        self.misnamed = Misnamed(root)
         self._inline = (0.0, 0)  # of the turn at this time, so many bytes were read
         self._manifests: dict[tuple[str, str], _Known] = {}
         self._young: dict[tuple[str, str], float] = {}  # since when evidence has been too young to judge
@@ -114,12 +117,13 @@ class WorkEyes:
             alive(work, record, now)
 
     def _print(self, work: Work, record: Record) -> str:
-        own_log = record.ledger.by_runner
+        task_id, own_log = record.task.task_id, record.ledger.by_runner
 
-        def ignore(name: str) -> bool:
+        def ignore(folder: str, name: str) -> bool:
+            self.misnamed.met(work, task_id, folder, name)
             return not (is_agents_own(name) or (own_log and name == AGENT_LOG))
 
-        return "".join(fingerprint(folder, ignore) for folder in self.output_folders(work, record.task.task_id))
+        return "".join(fingerprint(folder, partial(ignore, folder)) for folder in self.output_folders(work, task_id))
 
     def manifest(self, work: Work, record: Record, now: Now) -> None:
         """Look whether there is a manifest, and whether it or what it names has changed."""
@@ -172,7 +176,8 @@ class WorkEyes:
         steps = gathering(task_id, relative, data, faults, roots, wall_s, settle_s, budget)
 
         def done(seen: ManifestSeen | None, later: Now) -> None:
-            now_work = self.index.works.get(work.id)
+            now_work = self.index.turn_to(work.id)
+            self._manifests.pop((work.id, task_id), None)
             if now_work is not None and task_id in now_work.records:
                 self.gathered(now_work, now_work.records[task_id], signature, seen, later)
 
@@ -215,9 +220,9 @@ class WorkEyes:
         """The disk does not give the bytes of an artifact: that holds up this task, and nothing else."""
         key = (instruction, task_id)
         self._manifests.pop(key, None)
+        work = self.index.turn_to(instruction)
         if not isinstance(error, StorageError):
             raise error
-        work = self.index.works.get(instruction)
         if work is not None and task_id in work.records:
             log.error("%s: %s", task_id, error.message, extra={"event": "storage", "instruction": instruction})
             self._wait(work.records[task_id], key, now.s + UNREADABLE_S)
@@ -272,7 +277,7 @@ class WorkEyes:
         """Look at the manifests that had to settle."""
         self.wake_s = None
         for instruction, task_id in tuple(self.unsettled):
-            work = self.index.works.get(instruction)
+            work = self.index.turn_to(instruction)
             if work is not None and task_id in work.records:
                 self.manifest(work, work.records[task_id], now)
                 work.touched[task_id] = None

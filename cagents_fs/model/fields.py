@@ -1,7 +1,8 @@
 """The kinds of values that the files have in common, each with the mistake it catches."""
 
 import math
-from datetime import UTC, datetime
+import re
+from datetime import datetime, timedelta, timezone
 from string import hexdigits
 from typing import Annotated, Literal
 
@@ -11,6 +12,9 @@ from cagents_fs.model.text import found, safe_text
 
 MOST_LETTERS_OF_A_MOMENT = 40
 DIGEST_LETTERS = 64  # of a SHA-256, in hexadecimal
+ASSUMED = timezone(timedelta(0), "UTC")  # equal to UTC; `is` tells what nobody wrote from what somebody did
+# No digit after the date, which would be an epoch, and no sign: Python reads `2026-11-22+0200` as two in the morning.
+_BEGINS_WITH_A_DATE = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d(?:-?\d)?)(?![\d+-])", re.ASCII)
 
 
 def as_text(value: object) -> object:
@@ -41,16 +45,16 @@ def _number(value: object) -> object:
 
 
 def _moment(value: object) -> object:
-    """ISO 8601 text to a moment; one without an offset is UTC."""
+    """ISO 8601 text to a moment; one without an offset is UTC, and its time zone is `ASSUMED`."""
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return value if value.tzinfo else value.replace(tzinfo=ASSUMED)
     try:
-        if not isinstance(value, str) or len(value) > MOST_LETTERS_OF_A_MOMENT:
+        if not isinstance(value, str) or len(value) > MOST_LETTERS_OF_A_MOMENT or not _BEGINS_WITH_A_DATE.match(value):
             raise ValueError
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError(f"expected a time such as 2026-11-22T09:31:02Z, found {found(value)}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=ASSUMED)
 
 
 _HOW = "write sha256: and the 64 digits that `sha256sum FILE` prints"

@@ -96,6 +96,23 @@ def near_miss(name: str) -> str | None:
     return f"'{shown}' is not read: name it ID.yaml, with an id of A-Z a-z 0-9 . _ - that begins with a letter or digit"
 
 
+def misnamed(name: str, meant: str) -> str | None:
+    """What to tell whoever may have written `meant` (`plan.yaml`) under a name under which nobody reads it.
+
+    None for `meant` itself and for all names that are not meant so. A near miss may also be right as it is: a result
+    may well be called `manifest.yml`.
+    """
+    if name == meant or not is_candidate(name):
+        return None
+    shown, stem = safe_text(name, 120), name[: name.rindex(".")]
+    if fold(f"{stem}.yaml") == meant:
+        return f"'{shown}' is not read: rename it to '{meant}' if that is what it is"
+    copy = _COPY.fullmatch(stem)
+    if copy is not None and fold(f"{copy['stem']}.yaml") == meant:
+        return f"'{shown}' is not read: it looks like a copy of '{meant}'; remove or rename it"
+    return None
+
+
 def _checked(value: object) -> str:
     text = as_text(value)
     fault = id_fault(text)

@@ -31,6 +31,7 @@ class ManifestSeen:
     resolved: Mapping[str, str] = field(default_factory=dict)  # artifact path -> where it lies, without links
     stamp: str = ""  # what stat said of all that is named: while it is the same, nothing has to be read again
     remarks: tuple[str, ...] = ()  # what is no fault, and somebody should know
+    warnings: tuple[Fault, ...] = ()  # what is odd in the file itself, and no fault either
 
     @property
     def key(self) -> str:

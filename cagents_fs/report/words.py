@@ -64,3 +64,14 @@ def whereabouts(record: Record, wall_s: float) -> str:
         case State.BLOCKED if ledger.escalation:
             return f"is in {place} until the escalation {ledger.escalation} is answered"
     return f"is in {place}"
+
+
+def told_at(wall_s: float | None) -> str | None:
+    """A time as the journal writes it, to the millisecond; None for one that is unknown, or that no calendar has."""
+    if wall_s is None:
+        return None
+    try:
+        said = datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return None
+    return said.replace("+00:00", "Z")

@@ -16,7 +16,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which tasks are released, to whom, and which wait in their domain?"""
     may_release = admitted(index, policy)
     index.urgencies(policy)
-    for work in index.works.values():
+    for work in index.each():
         if work.history.intake is None:
             continue
         yield from _recalled(work)

@@ -13,7 +13,7 @@ DEPTH = "queue_depth"
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which queues have become too deep, and which are so no more?"""
-    for work in index.works.values():
+    for work in index.each():
         if work.history.intake is None or not work.touched:
             continue
         for agent in _types(work, policy):

@@ -17,7 +17,7 @@ CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Whose breaker opens, and whose closes again?"""
-    for work in index.works.values():
+    for work in index.each():
         for agent, outcomes in work.history.outcomes.items():
             told = work.history.breakers.get(agent, CLOSED)
             if told == CLOSED and not outcomes.failures:

@@ -29,7 +29,7 @@ STUCK = "checkpoint_stuck"
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which checkpoints open, and which never will?"""
-    for work in index.works.values():
+    for work in index.each():
         if work.history.intake is None or not (work.meetings and work.touched):
             continue
         troubles: set[str] = set()

@@ -10,6 +10,7 @@ from cagents_fs.model.observations import ManifestSeen, Now
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import FINAL, NOT_STARTED, State
 from cagents_fs.rules.escalations import settled_by
+from cagents_fs.rules.oddities import warned
 from cagents_fs.rules.pleas import back_to_work
 from cagents_fs.rules.retries import after_failure
 from cagents_fs.rules.verdicts import accept, back, exhausted, fenced, move, recognise, refuse, reject, undo
@@ -20,7 +21,7 @@ CUT_SHORT = frozenset({State.IN_PROGRESS, State.UNDER_REVIEW, State.RETRY})
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which manifests are there, and do they hold?"""
-    for work in index.works.values():
+    for work in index.each():
         if work.history.intake is None:
             continue
         for task_id in tuple(work.touched):
@@ -32,6 +33,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
             elif record.ledger.accepted is not None and record.state is State.COMPLETED and not record.settled:
                 yield recognise(work, record, "moved by somebody else after it was accepted")
             elif record.manifest is not None:
+                yield from warned(work, record.manifest.path, record.manifest.warnings, task_id)
                 yield from _look_at(work, record, record.manifest, policy, now)
             elif record.manifest_gone:
                 yield from _without_manifest(work, record)

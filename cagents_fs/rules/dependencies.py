@@ -16,7 +16,7 @@ PLANNER = "planner"
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which tasks are freed, held back or blocked by what became of others?"""
-    for work in index.works.values():
+    for work in index.each():
         if work.history.intake is None:
             continue  # before that, nothing counts as missing
         causes = work.causes()

@@ -50,7 +50,7 @@ QUIET = (State.COMPLETED, State.CANCELLED)  # nobody waits for the answer any mo
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which escalations are new, answered, over, or unanswered for too long?"""
-    for work in index.works.values():
+    for work in index.each():
         if work.history.intake is None:
             continue
         yield from given_up(work, now)
@@ -123,7 +123,7 @@ def _open(index: Index, work: Work, name: str, known: Escalated, policy: Policy,
         yield closed(work, name, "healed", DAEMON, why)
     elif record is not None and _blocks(work, known, record):
         yield from _blocked(work, name, record)
-    elif not _is_moot(work, name, known, record):
+    elif not is_moot(work, name, known, record):
         yield from _waited_for(work, name, known, policy, now)
 
 
@@ -166,7 +166,8 @@ def _blocked(work: Work, name: str, record: Record) -> Iterator[Action]:
     yield move(work, record, State.BLOCKED, reason, edit_after={"blocked_by": by}, **facts)
 
 
-def _is_moot(work: Work, name: str, known: Escalated, record: Record | None) -> bool:
+def is_moot(work: Work, name: str, known: Escalated, record: Record | None) -> bool:
+    """Whether nobody waits for the answer any more; it is still taken."""
     if record is None:
         return work.history.phase in ("complete", "cancelled")
     others_wait = is_of(name, CHECKPOINT, known)  # at a checkpoint to which this task will never come

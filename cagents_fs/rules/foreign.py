@@ -16,7 +16,7 @@ LEAVING_RAISES = frozenset({State.RETRY, State.FAILED, State.CANCELLED})  # the 
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which tasks lie elsewhere than the journal says?"""
-    for work in index.works.values():
+    for work in index.each():
         for task_id in tuple(work.touched):
             record = work.records.get(task_id)
             if record and record.place and record.ledger.place and not record.settled:

@@ -12,7 +12,7 @@ from cagents_fs.rules.retries import after_failure
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Whose lease has run out, and who is back?"""
-    for work in index.works.values():
+    for work in index.each():
         for task_id in work.in_state[State.IN_PROGRESS]:
             record = work.records[task_id]
             if record.settled:

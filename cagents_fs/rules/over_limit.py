@@ -16,7 +16,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which claims are put back, the latest first?"""
     claims = [
         (work, record)
-        for work in index.works.values()
+        for work in index.each()
         for record in map(work.records.__getitem__, work.in_state[State.IN_PROGRESS])
         if work.history.intake and record.settled and _untouched_claim(record)
     ]
@@ -24,17 +24,19 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
         return
     fewer = dict[str, int]()  # an agent's slots are one over all instructions: what is put back in one counts for all
     too_many = _too_many(_everywhere(index), claims, policy.max_global_agents)
-    excess = {work.id: Excess(index, work, policy, now, fewer) for work, _ in claims}
-    for one in excess.values():
-        here = [(work, record) for work, record in claims if work is one.work]
-        one.too_many_here = _too_many(_held(one.work), here, policy.max_agents_per_instruction)
-        one.too_many = too_many
+    excess = dict[str, Excess]()
+    for work in index.each():
+        if here := [claim for claim in claims if claim[0] is work]:
+            one = excess[work.id] = Excess(index, work, policy, now, fewer)
+            one.too_many_here = _too_many(_held(work), here, policy.max_agents_per_instruction)
+            one.too_many = too_many
     claims.sort(key=lambda claim: (claim[1].entered_s, claim[1].arrived), reverse=True)
     for work, record in claims:
-        holder = record.ledger.holder
+        index.about, holder = work.id, record.ledger.holder
         if holder and (why := excess[work.id].over(record, holder)):
             excess[work.id].put_back(holder)
             yield from _put_back(work, record, holder, f"claimed {why}; put back")
+    index.about = None
 
 
 def _untouched_claim(record: Record) -> bool:

@@ -26,7 +26,7 @@ from cagents_fs.rules.pleas import (
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Who has lost a child, and who has got it back?"""
-    for work in index.works.values():
+    for work in index.each():
         for parent in work.offspring:
             record = work.records.get(parent)
             if record is not None and _waits(record):

@@ -12,7 +12,7 @@ from cagents_fs.rules.pleas import is_of_child
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which instructions have begun, and which have come to an end?"""
-    for work in index.works.values():
+    for work in index.each():
         if work.history.intake is None or not (work.touched or work.whole_checks):
             continue
         phase, reason = _phase(work)

@@ -13,7 +13,7 @@ NO_FACTS = frozenset({"seq", "time", "event", "task_id", "from", "to", "attempt"
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which intents have no outcome yet?"""
-    for work in index.works.values():
+    for work in index.each():
         chains: dict[str, list[tuple[int, Line]]] = {}
         for seq, line in sorted(work.history.intents.items()):
             chains.setdefault(line["task_id"], []).append((seq, line))

@@ -17,7 +17,7 @@ TAKEN_UP_AGAIN = (State.FAILED, State.CANCELLED)
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which requests are there, and what do they come to?"""
-    for work in index.works.values():
+    for work in index.each():
         for name, request in _without_repetition(work.requests):
             if request.action == "rescue" and _is_looked_for(work):
                 continue

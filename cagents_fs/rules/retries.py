@@ -13,7 +13,7 @@ from cagents_fs.model.states import State
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:  # noqa: ARG001 - all rules have one form
     """Which tasks have waited out their backoff?"""
-    for work in index.works.values():
+    for work in index.each():
         for task_id in work.in_state[State.RETRY]:
             record = work.records[task_id]
             if not record.settled or task_id in work.causes():

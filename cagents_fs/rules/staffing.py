@@ -17,7 +17,7 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Who starts, and who stops?"""
     tally = Tally(index)
     index.urgencies(policy)
-    for work in index.works.values():
+    for work in index.each():
         yield from _stop(work)
         if index.hands and index.staffed_only in (None, work.id) and work.history.intake is not None:
             yield from _start(work, policy, now)

@@ -11,7 +11,7 @@ from cagents_fs.model.states import State, folder_of
 
 def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     """Which tasks have lain in an agent's queue for too long?"""
-    for work in index.works.values():
+    for work in index.each():
         if work.history.paused:
             continue
         for agent, members in work.at_agent.items():

@@ -72,9 +72,9 @@ class Processes:
         """How many run, those being ended included."""
         return len(self._running) + len(self._stopping)
 
-    def runs(self, key: Key) -> bool:
-        """Whether this task has a process that nobody has asked to end."""
-        return key in self._running
+    def attempt(self, key: Key) -> int | None:
+        """Which attempt of this task has a process that nobody has asked to end; None: it has none."""
+        return self._running[key].launch.attempt if key in self._running else None
 
     def start(self, launch: Launch) -> Process:
         """Start a process behind its gate. Raises OSError, with `filename` set where the command is not there."""

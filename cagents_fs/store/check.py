@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from cagents_fs.model.faults import MOST_FAULTS, Fault, and_more
-from cagents_fs.model.fields import as_list
+from cagents_fs.model.fields import ASSUMED, as_list
 from cagents_fs.model.text import found as found_there
 from cagents_fs.model.text import safe_text
 from cagents_fs.store.yaml import Document
@@ -23,6 +23,7 @@ Loc = tuple[str | int, ...]
 
 SCHEMA = "schema"
 UNKNOWN_KEY = "unknown_key"
+NO_OFFSET = "no_offset"
 MOST_UNKNOWN = 100  # keys that are named; a file may hold tens of thousands
 
 
@@ -38,7 +39,8 @@ class Checked(Generic[T]):
 def check(document: Document, model: type[T], path: str) -> Checked[T]:
     """Does this document fit the model? Never raises for what a document may hold. `path` is only named in the faults.
 
-    Unknown keys are kept, and named in a warning with the nearest key that is known and absent.
+    Unknown keys are kept, and named in a warning with the nearest key that is known and absent. So is a time whose
+    offset had to be assumed.
     """
     value: T | None = None
     problems: list[Any] = []
@@ -54,7 +56,7 @@ def check(document: Document, model: type[T], path: str) -> Checked[T]:
     meant = {(*loc[:-1], near): loc for loc, known in unknown[:MOST_UNKNOWN] if (near := _nearest(loc, known))}
     faults += [_fault(document, found, meant, path) for found in problems[:MOST_FAULTS]]
     ordered = (*_ordered(faults), *and_more(len(problems) - MOST_FAULTS, SCHEMA, path))
-    return Checked(value, ordered, _ordered([*document.warnings, *warnings]))
+    return Checked(value, ordered, _ordered([*document.warnings, *warnings, *_without_offset(document, value, path)]))
 
 
 def _ordered(faults: list[Fault]) -> tuple[Fault, ...]:
@@ -83,6 +85,15 @@ def _unknown(document: Document, loc: Loc, known: Sequence[str], path: str) -> F
     hint = f"; did you mean '{near}'?" if near else ""
     place = document.key_place(loc) or (None, None)
     return Fault(UNKNOWN_KEY, f"{_dotted(loc)}: unknown key, kept but not read{hint}", path, *place)
+
+
+def _without_offset(document: Document, value: BaseModel | None, path: str) -> Iterator[Fault]:
+    """The times of a record that were taken for UTC. The value is not named: it is another one in each heartbeat."""
+    for key, name in () if value is None else _moments(type(value)):
+        moment = getattr(value, name)
+        if moment is not None and moment.tzinfo is ASSUMED:
+            words = "no offset, taken for UTC; write for instance 2026-11-22T09:31:02Z or 2026-11-22T09:31:02+02:00"
+            yield Fault(NO_OFFSET, f"{key}: {words}", path, *(document.place((key,)) or (None, None)))
 
 
 def _nearest(loc: Loc, known: Sequence[str]) -> str | None:
@@ -226,6 +237,16 @@ def _alternatives(kind: Any) -> Iterator[Any]:
 def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Every key under which a model reads a field."""
     return {key: field for name, field in model.model_fields.items() for key in _names(name, field)}
+
+
+@cache
+def _moments(model: type[BaseModel]) -> list[tuple[str, str]]:
+    """The times of a model: key and field. They stand at the top of a file, never within a part of it."""
+    return [(_spelled(model, name), name) for name, field in model.model_fields.items() if _is_moment(field.annotation)]
+
+
+def _is_moment(kind: Any) -> bool:
+    return datetime in _alternatives(kind)
 
 
 def _names(name: str, field: FieldInfo) -> list[str]:

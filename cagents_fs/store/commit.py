@@ -80,6 +80,7 @@ class Committer:
         """
         self.root = root
         self._lost = lost
+        self.about: str | None = None  # whose actions are carried out just now: a fault of ours concerns that one
         self.power_loss = power_loss
         self._reporter = reporter
         self._journals: dict[str, journal.Journal] = {}
@@ -118,14 +119,17 @@ class Committer:
         batches = _by_instruction(actions)
         self._inform(actions, now)
         for instruction, batch in batches.items():
+            self.about = instruction
             self._announce(instruction, batch, now)
         done, deadline_s = Done(), time.monotonic() + PATIENCE_S
         for instruction, batch in batches.items():
+            self.about = instruction
             if any(isinstance(action, Move | Undo | Recognise | Make) for action in batch.actions):
                 self._perform_locked(instruction, batch, now, done, deadline_s)
             else:
                 self._perform(instruction, batch, now, done)
         self._settle({name: batch for name, batch in batches.items() if name not in done.lost})
+        self.about = None
         return done
 
     def note(self, instruction: str, lines: Iterable[Mapping[str, Any]], *, durable: bool = True) -> None:
@@ -163,6 +167,7 @@ class Committer:
     def _inform(self, actions: Sequence[Action], now: Now) -> None:
         for action in actions:
             if isinstance(action, informing.Informing):
+                self.about = action.instruction
                 try:
                     informing.write(self.root, action, now, durable=self.power_loss)
                 except (NotADirectoryError, FileExistsError, IsADirectoryError, PermissionError) as error:
@@ -262,6 +267,7 @@ class Committer:
     def _settle(self, batches: Mapping[str, _Batch]) -> None:
         """Requests go only when what they asked for is durable."""
         for instruction, batch in batches.items():
+            self.about = instruction
             settled = [action for action in batch.actions if isinstance(action, Settle)]
             if settled:
                 self._sync_folders()

@@ -44,7 +44,7 @@ def read(path: str) -> Lines:
     if not whole:
         return lines
     for number, text in enumerate(whole.split(b"\n"), start=1):
-        record = _record(text)
+        record = record_of(text)
         if record is None:
             lines.damaged.append(number)
         else:
@@ -52,7 +52,8 @@ def read(path: str) -> Lines:
     return lines
 
 
-def _record(text: bytes) -> dict[str, Any] | None:
+def record_of(text: bytes) -> dict[str, Any] | None:
+    """What a line says; None for one that is no record of ours."""
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
@@ -71,7 +72,7 @@ def follow(path: str, offset: int) -> tuple[list[dict[str, Any]], int]:
     except FileNotFoundError:
         return [], offset
     whole = data[: data.rfind(b"\n") + 1]
-    records = [record for text in whole.split(b"\n") if text and (record := _record(text)) is not None]
+    records = [record for text in whole.split(b"\n") if text and (record := record_of(text)) is not None]
     return records, offset + len(whole)
 
 

@@ -96,12 +96,19 @@ class Scanner:
                 if self._stamps.pop(path, None) is not None or everything:
                     yield Listing(place, relative)
                 continue
-            if not everything and self._stamps.get(path) == stamp:
-                continue
-            names = os.listdir(path)
-            racy = time.time_ns() - stamp < _GRANULARITY_NS
-            self._stamps[path] = -1 if racy else stamp
-            yield _listing(place, relative, names)
+            if everything or self._stamps.get(path) != stamp:
+                yield _listing(place, relative, self._names(path, stamp))
+
+    def names(self, path: str) -> list[str]:
+        """What lies in a directory that is none of the state, if it changed since the last call. Raises OSError."""
+        stamp = os.stat(path).st_mtime_ns
+        return [] if self._stamps.get(path) == stamp else self._names(path, stamp)
+
+    def _names(self, path: str, stamp: int) -> list[str]:
+        names = os.listdir(path)
+        racy = time.time_ns() - stamp < _GRANULARITY_NS
+        self._stamps[path] = -1 if racy else stamp
+        return names
 
     def forget(self, folder: str) -> None:
         """List everything of an instruction again next time."""

@@ -130,7 +130,8 @@ def _pairs(name: str, share: int, seed: int, company: Company) -> Iterator[Case]
         return
     for _ in range(share):
         point = chance.randint(1, one.calls)
-        yield Case(name, kill.name, point, chance.randint(1, calls(point)))
+        if calls(point):  # nothing is to be made again of a tree that had yet to be made
+            yield Case(name, kill.name, point, chance.randint(1, calls(point)))
 
 
 if __name__ == "__main__":

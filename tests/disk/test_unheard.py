@@ -50,7 +50,7 @@ class Deaf:
     def turn(self, seconds: float = 0.0) -> None:
         """A turn so much later. The regular looks at what grows are not due yet."""
         self.s += seconds
-        self.service.loop.signs_s = self.service.loop.look_s = self.s + 3600.0
+        self.service.loop.signs.due_s = self.service.loop.look_s = self.s + 3600.0
         self.service.loop.turn()
 
     def rest(self) -> None:

@@ -208,3 +208,53 @@ def test_every_kind_of_wrong_manifest_is_rejected_once_and_can_be_mended(tree: T
             instruction.hand_in(name, f"agent-{name}")
         for name in tasks.values():
             instruction.reaches(name, "tasks/completed")
+
+
+def test_a_plan_and_a_manifest_under_other_names_are_told_so_and_count_once_they_are_renamed(tree: Tree) -> None:
+    instruction = Instruction(tree, "inst_1")
+    plan = instruction.path / "workflow" / "plan.yml"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(as_yaml({"description": "All of it", "tasks": [a_task("good")]}))
+    with tree.daemon():
+        instruction.tells("answered", "plan.yml")
+        assert instruction.events("intake_done") == []
+        plan.rename(plan.with_suffix(".yaml"))
+        instruction.claim("good")
+        manifest = instruction.output("good") / "manifest.YAML"
+        publish(manifest, as_yaml(instruction.manifest("good")))
+        instruction.tells("answered", "manifest.YAML")
+        (letter,) = eventually(lambda: tree.inbox("ann"), saying=instruction.tail)
+        assert "rename it to 'manifest.yaml'" in letter["text"]
+        assert instruction.places("good") == ["tasks/in_progress"]
+
+    with tree.daemon():
+        manifest.rename(manifest.with_suffix(".yaml"))
+        instruction.reaches("good", "tasks/completed")
+    assert len(instruction.events("answered")) == 2
+
+
+def test_what_is_odd_in_what_agents_and_people_write_is_warned_of_once_in_all_lives_of_the_daemon(tree: Tree) -> None:
+    instruction = tree.plan(a_task("good"), a_task("late"))
+    with tree.daemon():
+        instruction.claim("good")
+        instruction.beat("good", timestamp="2026-01-10T12:00:00", current_activty="typing")
+        instruction.tells("warning", "current_activty")
+    with tree.daemon():
+        instruction.beat("good", timestamp="2026-01-10T12:00:01", current_activty="still typing")
+        publish(instruction.path / "requests" / "1.yaml", "action: cancel\ntask_id: late\nreson: no time\n")
+        instruction.reaches("late", "tasks/cancelled")
+        instruction.hand_in("good", completion_timestamp="2026-01-10T12:01:00", subagent_note="done")
+        instruction.reaches("good", "tasks/completed")
+        instruction.tells("warning", "subagent_note")
+
+    told = [
+        (line["task_id"], line["reason"].partition(": ")[2].partition(":")[0]) for line in instruction.events("warning")
+    ]
+    assert sorted(told) == [
+        ("good", "completion_timestamp"),
+        ("good", "current_activty"),
+        ("good", "subagent_note"),
+        ("good", "timestamp"),
+        ("late", "reson"),
+    ]
+    assert [line for line in instruction.journal() if "did you mean 'reason'?" in str(line.get("reason"))] != []

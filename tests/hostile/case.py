@@ -10,6 +10,7 @@ FOLDERS = {
     "queued": "queues/agents/ann/new.yaml",
     "heartbeat": "heartbeats/ann_t1.yaml",
     "manifest": "outputs/partial/t1/manifest.yaml",
+    "output": "outputs/partial/t1/notes.yaml",  # whatever else an agent writes there
     "escalation": "escalations/E1.yaml",
     "response": "escalations/e0.response.yaml",
     "request": "requests/1.yaml",
@@ -36,6 +37,7 @@ FENCE = "; remove it: the file holds nothing but YAML (in a text block, indent i
 DOCUMENT = "a second document begins here (`---`); a file holds one: remove this line or what follows"
 ESCAPE = "; remove it, or write it as an escape in double quotes"
 NEITHER = " is no `key: value`, no list item and no comment; begin it with #, or indent it into the text above"
+UTC = "no offset, taken for UTC; write for instance 2026-11-22T09:31:02Z or 2026-11-22T09:31:02+02:00"
 WHEN = "expected a time such as 2026-11-22T09:31:02Z, found "
 
 

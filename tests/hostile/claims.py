@@ -91,9 +91,17 @@ CRITERIA = [
         "criterion_not_met the criterion is not met: It works",
     ),
     taken(
-        "manifest", "C96: with a check of its own", MANIFEST + NONE + MET.replace("true,", "true, check: touch /tmp/x,")
+        "manifest",
+        "C96: with a check of its own",
+        MANIFEST + NONE + MET.replace("true,", "true, check: touch /tmp/x,"),
+        "5:60: acceptance_criteria_met.0.check: unknown key, kept but not read",
     ),
-    taken("manifest", "C96: with a cmd of its own", MANIFEST + NONE + MET + "cmd: touch /tmp/x\n"),
+    taken(
+        "manifest",
+        "C96: with a cmd of its own",
+        MANIFEST + NONE + MET + "cmd: touch /tmp/x\n",
+        "6:1: cmd: unknown key, kept but not read",
+    ),
 ]
 
 # --- C91 to C93: whose it is

@@ -1,6 +1,6 @@
 """Keys that are missing, unknown or misspelt, actions that are half: C69 of the fault catalogue."""
 
-from tests.hostile.case import MANIFEST, PLAN, PLEA, TASK, taken, wrong
+from tests.hostile.case import BEAT, MANIFEST, MET, PLAN, PLEA, TASK, taken, wrong
 
 # --- C69: keys that are missing, unknown or misspelt
 CASES = [
@@ -65,6 +65,38 @@ CASES = [
         PLEA.replace("from_agent", "fromAgent"),
         "schema 1:1 from_agent: missing; is 'fromAgent' in line 2 meant?",
     ),
+    taken(
+        "heartbeat",
+        "a key that is misspelt",
+        BEAT + "progres_percentage: 40\n",
+        "3:1: progres_percentage: unknown key, kept but not read; did you mean 'progress_percentage'?",
+    ),
+    taken("heartbeat", "what it uses, in its own words", BEAT + "resource_utilization: {gpus: 3}\n"),
+    taken(
+        "manifest",
+        "misspelt keys, also inside",
+        MANIFEST + "artifacts: []\n" + MET + "quality_metrics: {test_covrage: 0.9}\nsubagent_note: done\n",
+        "6:19: quality_metrics.test_covrage: unknown key, kept but not read; did you mean 'test_coverage'?",
+        "7:1: subagent_note: unknown key, kept but not read; did you mean 'subagent_notes'?",
+    ),
+    taken(
+        "manifest",
+        "what it has found, in its own words",
+        MANIFEST + "artifacts: []\n" + MET + "issues_found: [{where: a.py}]\nfollow_up_tasks: {soon: [b]}\n",
+    ),
+    taken(
+        "request",
+        "a key that is misspelt",
+        "action: cancel\ntask_id: t3\nresaon: not needed\n",
+        "3:1: resaon: unknown key, kept but not read; did you mean 'reason'?",
+    ),
+    taken(
+        "instruction",
+        "a key that is misspelt",
+        "description: All of it\nmax_concurent: 4\n",
+        "2:1: max_concurent: unknown key, kept but not read; did you mean 'max_concurrent'?",
+    ),
+    taken("arrival", "keys of its own", "proposal: [200, 404]\natempt: 7\n"),
     wrong("request", "the wrong key for the action", "command: pause\n", "schema 1:1 action: missing; add it"),
     taken(
         "escalation",

@@ -29,6 +29,14 @@ LITTER = [
     ignored("arrival", "litter: .t2.yaml.tmp", name=".t2.yaml.tmp"),
     ignored("manifest", "litter: .manifest.yaml.tmp", name=".manifest.yaml.tmp"),
     ignored("plan", "litter: .plan.yaml.tmp", name=".plan.yaml.tmp"),
+    *(
+        ignored("plan", f"no plan: {name}", name=name)
+        for name in ("plans.yaml", "plan.json", "plan_b.yaml", "notes.md")
+    ),
+    *(
+        ignored("output", f"the agent's own: {name}", name=name)
+        for name in ("manifests.yml", "manifest.json", "manifest.yaml~", "k8s/manifest.yml", "plan.yml", "a.yaml")
+    ),
 ]
 
 
@@ -37,6 +45,7 @@ def near(name: str, *answer: str, kind: str = "task") -> Case:
     return wrong(kind, f"near miss: {len(name)} letters, {name[:60]!a}", TASK, *answer, name=name)
 
 
+IF = " if that is what it is"
 NEAR = [
     near("new.yml", "bad_name 'new.yml' is not read: rename it to 'new.yaml'"),
     near("new.YAML", "bad_name 'new.YAML' is not read: rename it to 'new.yaml'"),
@@ -188,6 +197,22 @@ NEAR = [
     ),
     near("t2.yml", "bad_name 't2.yml' is not read: rename it to 't2.yaml'", kind="arrival"),
     near("new.yml", "bad_name 'new.yml' is not read: rename it to 'new.yaml'", kind="queued"),
+    *(
+        near(f"{stem}{ending}", f"bad_name '{stem}{ending}' is not read: rename it to '{meant}'{IF}", kind=kind)
+        for kind, meant, stem in (("output", "manifest.yaml", "manifest"), ("plan", "plan.yaml", "plan"))
+        for ending in (".yml", ".YAML", ".Yml")
+    ),
+    near("Manifest.yaml", f"bad_name 'Manifest.yaml' is not read: rename it to 'manifest.yaml'{IF}", kind="output"),
+    near("PLAN.yaml", f"bad_name 'PLAN.yaml' is not read: rename it to 'plan.yaml'{IF}", kind="plan"),
+    *(
+        near(name, f"bad_name '{name}' is not read: it looks like a copy of '{meant}'; remove or rename it", kind=kind)
+        for kind, meant, name in (
+            ("output", "manifest.yaml", "manifest (copy).yaml"),
+            ("output", "manifest.yaml", "manifest (1).yml"),
+            ("plan", "plan.yaml", "plan copy.yaml"),
+            ("plan", "plan.yaml", "Plan - Copy.yaml"),
+        )
+    ),
 ]
 
 CASES = [*LITTER, *NEAR]

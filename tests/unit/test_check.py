@@ -1,5 +1,8 @@
 """From what somebody wrote to a record, or to every reason why not."""
 
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -8,9 +11,11 @@ from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cagents_fs.model.durations import Duration
+from cagents_fs.model.fields import Moment
+from cagents_fs.model.files import KINDS, Request
 from cagents_fs.model.ids import Id, id_fault
 from cagents_fs.model.text import safe_text
-from cagents_fs.store.check import SCHEMA, UNKNOWN_KEY, Checked, check
+from cagents_fs.store.check import NO_OFFSET, SCHEMA, UNKNOWN_KEY, Checked, check
 from cagents_fs.store.dump import dump
 from cagents_fs.store.yaml import parse_mapping
 
@@ -173,6 +178,89 @@ def test_a_misspelt_key_is_named_also_where_it_makes_the_file_wrong() -> None:
 def test_the_warnings_of_reading_come_with_those_of_checking() -> None:
     found = checked(GOOD + "note: a\u2028b\nx: y\n")
     assert [(warning.code, warning.line) for warning in found.warnings] == [("ambiguous", 5), (UNKNOWN_KEY, 6)]
+
+
+def asked_at(timestamp: str) -> Checked[Request]:
+    return check(parse_mapping(f"action: pause\ntimestamp: {timestamp}\n".encode()), Request, "r.yaml")
+
+
+@pytest.fixture(params=["America/New_York", "Asia/Kolkata", "UTC"])
+def somewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("somewhere")
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-01 01:30", datetime(2026, 11, 1, 1, 30, tzinfo=UTC)),  # comes twice in New York
+        ("2026-03-08T02:30:00", datetime(2026, 3, 8, 2, 30, tzinfo=UTC)),  # never comes there
+        ("2026-11-22", datetime(2026, 11, 22, tzinfo=UTC)),
+        ("20261122T093102", datetime(2026, 11, 22, 9, 31, 2, tzinfo=UTC)),
+    ],
+)
+def test_a_time_without_an_offset_is_utc_wherever_we_are_and_that_is_said(text: str, moment: datetime) -> None:
+    found = asked_at(text)
+
+    assert found.value is not None
+    assert found.value.timestamp is not None
+    assert found.value.timestamp == moment
+    assert found.value.timestamp.timestamp() == moment.timestamp()
+    assert [(warning.code, warning.line, warning.column) for warning in found.warnings] == [(NO_OFFSET, 2, 12)]
+    assert str(found.warnings[0]).startswith("r.yaml:2:12: timestamp: no offset, taken for UTC; write ")
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-22T09:31:02Z", "2026-11-22T09:31+00:00", "2026-11-01 01:30-04:00", "2026-W47-7T09:31:02.5Z"]
+)
+def test_nothing_is_said_of_a_time_with_an_offset(text: str) -> None:
+    found = asked_at(text)
+    assert found.value is not None
+    assert (found.faults, found.warnings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("now", "''", "-1", "1.7e12", "1712010100000", "'1712010100000'", "'1712010100'", "'20261122093102'"),
+        *("2026-11-22T09:31:02+99:99", "2026-11-22T09:31:02+24:00", "2026-11-22 9:31"),
+        *("2026-11-22+02:00", "20261122-0500", "2026-W47-7+0200"),
+    ],
+)
+def test_what_is_no_time_is_a_fault_and_no_guess(text: str) -> None:
+    found = asked_at(text)
+    assert found.value is None
+    assert [str(fault).partition(", found")[0] for fault in found.faults] == [
+        "r.yaml:2:12: timestamp: expected a time such as 2026-11-22T09:31:02Z"
+    ]
+
+
+class _Journey(Record):
+    begun: Moment | None = Field(default=None, alias="from")
+    ended: Annotated[Moment, Field(alias="to")]
+
+
+def test_a_time_is_found_under_the_name_that_its_file_gives_it() -> None:
+    found = check(parse_mapping(b"from: 2026-11-22\nto: 2026-11-23\n"), _Journey, "j.yaml")
+    assert [warning.message.partition(":")[0] for warning in found.warnings] == ["from", "to"]
+    assert [(warning.line, warning.column) for warning in found.warnings] == [(1, 7), (2, 5)]
+
+
+def test_no_kind_of_file_has_a_time_where_none_is_looked_for() -> None:
+    def inside(kind: Any, depth: int) -> Iterator[tuple[Any, int]]:
+        for part in getattr(kind, "__args__", ()):
+            yield from inside(part, depth)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            for field in kind.model_fields.values():
+                yield from inside(field.annotation, depth + 1)
+        yield kind, depth
+
+    depths = [depth for model in KINDS.values() for kind, depth in inside(model, 0) if kind is datetime]
+    assert set(depths) == {1}
 
 
 def test_no_byte_of_the_writer_reaches_a_message_unescaped() -> None:

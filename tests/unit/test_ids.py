@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from cagents_fs.model.ids import Id, fold, id_fault, is_candidate, near_miss, stem_of
+from cagents_fs.model.ids import Id, fold, id_fault, is_candidate, misnamed, near_miss, stem_of
 from cagents_fs.store.yaml import parse
 
 GOOD = ["T1", "t", "7", "007", "task_20260110_001_042", "backend-developer-3", "a.b", "a..b", "T1.yaml", "a" * 100]
@@ -141,6 +141,33 @@ def test_a_near_miss_is_a_candidate_and_gets_a_word(name: str, part: str) -> Non
     assert message is not None
     assert part in message
     message.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("plan.yml", "rename it to 'plan.yaml'"),
+        ("plan.YAML", "rename it to 'plan.yaml'"),
+        ("Plan.yaml", "rename it to 'plan.yaml'"),
+        ("PLAN.YML", "rename it to 'plan.yaml'"),
+        ("plan (copy).yaml", "a copy of 'plan.yaml'"),
+        ("plan (2).yml", "a copy of 'plan.yaml'"),
+        ("Plan - Copy.yaml", "a copy of 'plan.yaml'"),
+    ],
+)
+def test_a_name_that_was_meant_for_another_is_told_which(name: str, part: str) -> None:
+    message = misnamed(name, "plan.yaml")
+    assert message is not None
+    assert part in message
+    assert f"'{name}' is not read" in message
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plan.yaml", "plans.yaml", "plan2.yml", "plan.json", "plan", ".plan.yml", "plan.yml~", "~plan.yml", "a.yml", ""],
+)
+def test_a_name_that_was_meant_for_itself_is_told_nothing(name: str) -> None:
+    assert misnamed(name, "plan.yaml") is None
 
 
 @pytest.mark.parametrize("name", ["T1", "T1.yml", "T1.YAML", ".yaml", "T1.yaml.tmp", ""])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cagents_fs.core.graph import circular
-from cagents_fs.core.index import Work, add_tasks
+from cagents_fs.core.index import Index, Work, add_tasks
 from cagents_fs.core.ordering import RANK
 from cagents_fs.model.files import Heartbeat, Task
 from cagents_fs.model.states import FOLDERED, State, place_of
@@ -337,3 +337,58 @@ def test_the_programs_own_check_sees_a_lookup_that_is_wrong(spoil: Callable[[Wor
 
     with pytest.raises(AssertionError):
         made.check()
+
+
+# -- with which instruction we are busy --------------------------------------------------------------------------------
+
+
+def three(*aside: str) -> Index:
+    return b.index(*(b.work(b.task("a"), name=f"inst_{number}") for number in (1, 2, 3)), aside=set(aside))
+
+
+def test_whoever_goes_through_all_says_with_which_he_is_busy_and_leaves_out_what_is_set_aside() -> None:
+    found = three("inst_2")
+    found.turn_to("inst_3")
+
+    about = [(work.id, found.about, [inner.id for inner in found.each()], found.about) for work in found.each()]
+
+    both = ["inst_1", "inst_3"]
+    assert about == [(name, name, both, name) for name in both]
+    assert found.about == "inst_3", "as it was before"
+
+
+def test_after_an_exception_it_says_with_which_we_were_busy() -> None:
+    found = three()
+
+    with pytest.raises(ZeroDivisionError):
+        [1 // (work.id != "inst_2") for work in found.each()]
+
+    assert found.about == "inst_2"
+
+
+def test_who_is_set_aside_is_turned_to_by_nobody_and_it_is_known_to_be_there() -> None:
+    found = three("inst_2", "inst_4")
+
+    assert (found.turn_to("inst_2"), found.about) == (None, "inst_2")
+    assert found.turn_to("inst_1") is found.works["inst_1"]
+    assert found.turn_to("inst_5") is None
+    assert [found._state_of(f"{name}:a")[0] for name in ("inst_4", "inst_5")] == ["waits", "lost"]
+
+
+def test_what_of_another_cannot_be_worked_out_concerns_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, broken = b.work(b.task("z", "inst_2:a")), b.work(b.task("a"), name="inst_2")
+    b.lies(broken, "a", b.WAITING)
+    broken.history.intake = {"mode": "swarm"}
+    found = b.index(waits, broken)
+
+    def fails(_: Work) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(Work, "causes", fails)
+    with pytest.raises(RecursionError):
+        found.look_across()
+    assert found.about == "inst_2"
+
+    found.aside.add("inst_2")
+    found.about = None
+    assert not found._is_doomed(broken, "a")
