@@ -9,6 +9,7 @@ import argparse
 import functools
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tests.crash.scenes import DEEP, SCENES
 from tests.crash.table import Table
 
 PAIRS_OF_OTHERS = 30_000
+TOLD_EVERY_S = 300.0
 DURABILITIES = ("power_loss", "process")
 
 
@@ -73,18 +75,28 @@ def _one(given: argparse.Namespace) -> int:
 
 
 def _many(given: argparse.Namespace) -> int:
-    table, begun_s = Table(), time.monotonic()
+    """Plays them. Ctrl-C, or SIGTERM, ends it with the table of what was played."""
+    table, begun_s, told_s = Table(), time.monotonic(), 0.0
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: asked.append(got))
     playing = play_all(_parts(given))
     outcome = next(playing)
     while True:
         table.take(outcome)
         spent_s = time.monotonic() - begun_s
+        if spent_s > told_s + TOLD_EVERY_S:
+            told_s = spent_s
+            print(f"{spent_s / 60:4.0f} min {table.cases:8} cases, {table.broken} broken", file=sys.stderr, flush=True)
+        is_over = given.seconds is not None and spent_s > given.seconds and table.cases >= given.least
         try:
-            outcome = playing.send(given.seconds is not None and spent_s > given.seconds and table.cases >= given.least)
+            outcome = playing.send(is_over or bool(asked))
         except StopIteration:
             break
     table.show(time.monotonic() - begun_s)
-    return 1 if table.broken else 0
+    if asked:
+        print("ended before all was played")
+    return 1 if table.broken or asked else 0
 
 
 def _parts(given: argparse.Namespace) -> list[Part]:

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pkgutil
 import shutil
+import signal
 import tempfile
 import traceback
 from collections import deque
@@ -108,7 +109,10 @@ class Part:
 
 
 def _work(part: Part, folder: Path, outcomes: "multiprocessing.Queue[Outcome | str | None]", enough: Event) -> None:
-    """In a worker."""
+    """In a worker. Signals mean what they mean to a new process; a Ctrl-C is for the one that counts."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         company = Company(folder)
         left = deque(make(company) for make in part.cases)
