@@ -137,7 +137,7 @@ class Theatre:
             apart(lambda: self._killed(scene, then))
         if scene.again is not None and came.code != 0:
             apart(lambda: self._again(scene))
-        wrong += self._recovered(one, before, strict=scene.same_end and fault.name != "agent")
+        wrong += self._recovered_as_before(one, before, strict=scene.same_end and fault.name != "agent")
         wrong += [f"I3 accepted: {lost} is gone" for lost in accepted - _accepted(tree)]
         return wrong
 
@@ -198,20 +198,21 @@ class Theatre:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    def _recovered(self, one: Set, before: fsck.Tree, *, strict: bool) -> list[str]:
-        """What is wrong after a restart, and after another. In this process: nothing goes wrong on purpose any more.
-
-        A tree that is the same as one before comes to the same: the daemon's clocks are ours.
-        """
-        self.shim.off()
+    def _recovered_as_before(self, one: Set, before: fsck.Tree, *, strict: bool) -> list[str]:
+        """As `_recovered`. A tree that is the same as one before comes to the same: the daemon's clocks are ours."""
         tree = (same.print_of(self.root), same.print_of_files(before), strict)
         if tree not in one.restarted:
-            self.trees += 1
-            if self.trees % TIDY_EVERY == 0:
-                gc.collect()
-            with within(HUNG_S):
-                one.restarted[tree] = self._restarted(one, before, strict=strict)
+            one.restarted[tree] = self._recovered(one, before, strict=strict)
         return list(one.restarted[tree])
+
+    def _recovered(self, one: Set, before: fsck.Tree, *, strict: bool) -> list[str]:
+        """What is wrong after a restart, and after another. In this process: nothing goes wrong on purpose any more."""
+        self.shim.off()
+        self.trees += 1
+        if self.trees % TIDY_EVERY == 0:
+            gc.collect()
+        with within(HUNG_S):
+            return self._restarted(one, before, strict=strict)
 
     def _restarted(self, one: Set, before: fsck.Tree, *, strict: bool) -> list[str]:
         wrong: list[str] = []
