@@ -51,11 +51,11 @@ def _noticed(sabotage: Sabotage) -> bool:
             return False
         path.write_text(text.replace(sabotage.right, sabotage.wrong, 1), encoding="utf-8")
         code, said = _suite(copy, sabotage.suites)
-    red = code in (1, 2) and "FAILED" in said  # 2: pytest stopped its workers at the first failure
-    by = next((line for line in said.splitlines() if line.startswith("FAILED")), said[-300:])
-    print(
-        f"{'red  ' if red else 'GREEN'} {sabotage.name:<34}{time.monotonic() - begun_s:5.0f} s  {by[:120]}", flush=True
-    )
+    # 2: pytest stopped its workers at the first failure. An error is one of a fixture, which looks after its test.
+    by = next((line for line in said.splitlines() if line.startswith(("FAILED", "ERROR")) and "::" in line), "")
+    red = code in (1, 2) and bool(by)
+    colour, spent_s = "red  " if red else "GREEN", time.monotonic() - begun_s
+    print(f"{colour} {sabotage.name:<34}{spent_s:5.0f} s  {(by or said[-300:])[:120]}", flush=True)
     return red
 
 

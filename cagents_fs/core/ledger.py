@@ -77,7 +77,8 @@ class Ledger:
         elif state is State.IN_PROGRESS:
             self.holder = line.get("agent") or self.holder
             self.runs = 0 if source == State.BLOCKED.value else self.runs  # it had to ask, and goes on
-            self.by_runner = line.get("by") == "runner" or (self.by_runner and state_of(line["from"]) != State.AGENTS)
+            was_queued = source is not None and state_of(source) is State.AGENTS  # None: its file is made again
+            self.by_runner = line.get("by") == "runner" or (self.by_runner and not was_queued)
         elif state is State.RETRY and line.get("due"):
             self.due_wall_s = datetime.fromisoformat(line["due"]).timestamp()
 

@@ -40,11 +40,11 @@ class ResultFiles:
         self._cost_s = 0.0
 
     def opened(self, work: Work) -> None:
-        """The daemon has begun: a summary that is older than its journal is written again."""
+        """The daemon has begun: a summary that is older than its journal, or not whole, is written again."""
         folder = os.path.join(self._root, work.id)
         try:
             current = os.stat(os.path.join(folder, SUMMARY)).st_mtime_ns
-            if current >= os.stat(os.path.join(folder, JOURNAL)).st_mtime_ns:
+            if current >= os.stat(os.path.join(folder, JOURNAL)).st_mtime_ns and _is_whole(folder):
                 return
         except OSError:
             pass  # there is none
@@ -169,3 +169,11 @@ def _there(path: str) -> bytes:
 def _undated(data: bytes) -> bytes:
     """A summary without the line that says when it was written."""
     return re.sub(rb"(?m)^updated_at: .*\n", b"", data, count=1)
+
+
+def _is_whole(folder: str) -> bool:
+    """Whether it ends as it should: it is not made durable, and a power cut may keep its name without its bytes."""
+    with open(os.path.join(folder, SUMMARY), "rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - len(END)))
+        return file.read() == END.encode()

@@ -136,9 +136,10 @@ class Committer:
         """Append lines that are no part of a turn: intake, processes. Raises OSError."""
         self._still_ours()
         opened = self._journals[instruction]
+        if durable:
+            self._sync_folders()  # before the lines are written: a disk may keep these of its own accord
         opened.append(list(lines))
         if durable:
-            self._sync_folders()
             opened.sync()
 
     def flush(self) -> None:
@@ -190,11 +191,13 @@ class Committer:
         if not lines:
             return
         opened = self._journals[instruction]
+        durable = self.power_loss and any(not isinstance(action, Recognise) for action in batch.actions)
+        if durable:
+            self._sync_folders()
         for number, action_position in zip(opened.append(lines), positions, strict=True):
             if action_position is not None:
                 batch.intents[action_position] = number
-        if self.power_loss and any(not isinstance(action, Recognise) for action in batch.actions):
-            self._sync_folders()
+        if durable:
             opened.sync()
 
     def _perform_locked(self, instruction: str, batch: _Batch, now: Now, done: Done, deadline_s: float) -> None:

@@ -9,6 +9,7 @@ from cagents_fs.core.history import History
 from cagents_fs.model.actions import Phase, Recognise, Undo
 from cagents_fs.store import changes
 from cagents_fs.store.disk import Outcome, rename_noreplace
+from cagents_fs.store.journal import Journal
 from tests.support.desk import INST, Desk, move, note
 
 GLOBAL, ANN = "queues/global", "queues/agents/ann"
@@ -76,6 +77,26 @@ def test_a_moved_line_becomes_durable_only_after_the_folders_of_its_rename(
 
     assert set(order[:-1]) >= {"global", "ann"}
     assert order[-1] == "journal"
+
+
+@pytest.mark.parametrize("how", ["in a turn", "beside it"])
+def test_names_are_durable_before_the_lines_that_go_by_them_are_even_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A disk may keep the line of its own accord, before anybody asks for it."""
+    desk.put(GLOBAL)
+    desk.committer.renamed_in(str(desk.path(GLOBAL)))
+    order: list[str] = []
+    append = Journal.append
+    monkeypatch.setattr("cagents_fs.store.commit.sync_folder", lambda path: order.append(Path(path).name))
+    monkeypatch.setattr(Journal, "append", lambda one, lines: order.append("lines") or append(one, lines))
+
+    if how == "in a turn":
+        desk.commit(move(GLOBAL, ANN))
+    else:
+        desk.committer.note(INST, [{"event": "taken_in", "task_id": "a"}])
+
+    assert order.index("global") < order.index("lines")
 
 
 def test_the_name_of_a_new_journal_is_durable_before_its_lines_and_a_target_before_its_source(

@@ -12,11 +12,11 @@ import pytest
 
 from cagents_fs.errors import TreeLost
 from cagents_fs.model.layout import LOCKS
-from cagents_fs.store import changes, disk
+from cagents_fs.store import changes, disk, locks
 from cagents_fs.store.commit import Committer
 from cagents_fs.store.disk import Outcome, exchange, put, put_link_aside
 from cagents_fs.store.journal import Journal, read
-from cagents_fs.store.locks import QueueLock
+from cagents_fs.store.locks import LockFile, QueueLock
 from tests.support.desk import INST, NOW, Desk, move
 
 GLOBAL, ANN, RETRY = "queues/global", "queues/agents/ann", "queues/retry"
@@ -247,3 +247,23 @@ def test_a_daemon_that_has_lost_its_tree_changes_nothing(desk: Desk) -> None:
         committer.commit([move(GLOBAL, ANN)], NOW)
 
     assert (desk.places(), desk.lines()) == ([GLOBAL], [])
+
+
+def test_a_lock_on_a_file_that_somebody_removes_at_that_moment_guards_nothing_and_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real, removed = tmp_path / "lock", locks._lock, list[Path]()
+
+    def after_somebody(descriptor: int) -> bool:
+        if not removed:
+            path.unlink()
+            removed.append(path)
+        return real(descriptor)
+
+    monkeypatch.setattr(locks, "_lock", after_somebody)
+    lock = LockFile(str(path))
+
+    assert lock.take(5.0)
+    assert lock.still_ours()
+    assert not LockFile(str(path)).take()
+    lock.release()

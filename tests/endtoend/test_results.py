@@ -179,6 +179,20 @@ def test_it_is_made_again_when_it_is_lost(tree: Tree) -> None:
     assert list(by_task(found["tasks"])) == ["t1", "t2"]
 
 
+@pytest.mark.parametrize("left", ["", "instruction_id: inst"], ids=["no byte", "half a line"])
+def test_one_that_a_power_cut_left_without_its_end_is_made_again_at_the_next_start(tree: Tree, left: str) -> None:
+    instruction = tree.plan(a_task("t1"))
+    with tree.daemon():
+        instruction.finish("t1")
+        comes_to_be(instruction, final=True)
+    (instruction.path / "outputs" / "output_summary.yaml").write_text(left)
+
+    with tree.daemon():
+        found = comes_to_be(instruction, final=True)
+
+    assert list(by_task(found["tasks"])) == ["t1"]
+
+
 def phase(instruction: Instruction) -> object:
     path = instruction.path / "status.yaml"
     return load(path).get("phase") if path.exists() else None

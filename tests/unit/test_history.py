@@ -134,6 +134,12 @@ def test_a_claim_of_the_runner_stays_the_runners_through_review_and_ends_with_th
     assert not ledger(claim, RELEASED, CLAIMED).by_runner
 
 
+def test_a_file_that_is_made_again_where_the_runner_had_it_comes_from_nowhere() -> None:
+    claim = moved("queues/agents/ann", "tasks/in_progress", agent="ann", by="runner")
+
+    assert ledger(claim, moved(None, "tasks/in_progress", reason="made again")).by_runner
+
+
 def test_a_process_is_known_from_its_start_until_its_end() -> None:
     start = said("process_started", pid=42, start_time=1.5, boot_id="b")
     running, over = ledger(start), ledger(start, said("process_ended", attempt=1, pid=42, exit_code=3))
