@@ -37,7 +37,12 @@ def passed_on(work: Work, record: Record, agent: str, reason: str, now: Now) -> 
 
 
 def begun_anew(work: Work, record: Record, reason: str, now: Now) -> Iterator[Action]:
-    """The attempt ends without being a failure: the next one follows at once and costs no retry."""
+    """The attempt ends without being a failure: the next one follows at once and costs no retry.
+
+    Nothing where the task's file is nowhere: there is none to move, and `rescue` makes it again.
+    """
+    if record.place is None:
+        return
     if record.state is State.UNDER_REVIEW:
         yield StopChecks(instruction=work.id, task_id=record.task.task_id)
     facts: dict[str, Any] = {"due": datetime.fromtimestamp(now.wall_s, UTC).isoformat()}

@@ -237,6 +237,15 @@ def test_reassign_without_a_name_is_for_another_instance_of_the_type_else_for_th
         assert b.only_note(settled(found, policy=in_force), "reassigned").agent == to
 
 
+@pytest.mark.parametrize("action", ["retry", "reassign"])
+def test_what_has_no_file_any_more_is_not_moved_whatever_is_decided_about_it(action: str) -> None:
+    found, record = stuck()
+    found.works["inst_1"].put(record, None, 0.0)
+    answers(found, action)
+
+    assert b.moves(settled(found)) == []
+
+
 def test_what_begins_anew_is_not_judged_by_the_manifest_that_lay_there() -> None:
     found, record = one(b.UNDER_REVIEW)
     b.hands_in(record)
