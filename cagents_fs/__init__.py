@@ -67,7 +67,6 @@ the actions that come out durable, in an order that a crash cannot turn against 
     store/              FILES
       disk.py           the calls that change the tree
       journal.py        one line a change of state
-      following.py      the new lines of a journal, beside its daemon
       commit.py         actions to durable changes: the write-ordering contract
       changes.py        renames and edits of one instruction
       informing.py      messages, verdicts, quarantine
@@ -105,24 +104,6 @@ the actions that come out durable, in an order that a crash cannot turn against 
       roots.py          what is at the root of a wait?
       queued.py         why is a task in a queue not taken up?
       urgency.py        how urgent is it, and why?
-      chronicle.py      what the journal tells, in times
-      stretches.py      pieces of work, by task and by agent
-      depths.py         how deep the queues were, over time
-      spans.py          how long each task takes
-      critical.py       the critical path, with slack
-      facts.py          what the figures are made of
-      figures.py        the figures, each with its formula
-      completion.py     when will it be done?
-      bottlenecks.py    what keeps it from being done earlier?
-      advice.py         what would make it faster or surer?
-      heatmap.py        who was how busy when?
-      rows.py           nodes, edges, timeline, agents
-      summary.py        how far is it?
-      state.py          all that views show
-      attention.py      what waits for a person?
-      essay.py          one instruction told as a whole
-      written.py        that as Markdown, as HTML
-      export.py         tasks as rows for spreadsheets
       graph.py          who waits for whom
       drawing.py        a graph as text, for Graphviz, for Mermaid
       words.py          how times and places are said
@@ -166,29 +147,12 @@ the actions that come out durable, in an order that a crash cannot turn against 
       reading.py        inbox, prime
       steering.py       cancel, retry, rescue, pause, resume, reassign, depend
       looking.py        what agents say of themselves
-      explaining.py     explain
-      viewing.py        what all views show, from files alone
-      keeping.py        a picture that is kept up to date
       asking.py         verify, audit
       validating.py     validate
       doctor.py         doctor
       machine.py        what it says of file system, limits and clock
       mending.py        what doctor --fix mends
       naming.py         which task is meant?
-    tui/                `top`, the tasks in a whole terminal
-      app.py            what it shows and what its keys do
-      table.py          the table
-      screens.py        what lies over it: a story, the keys
-      rows.py           tasks as rows, sorted and filtered
-    web/                the page
-      serving.py        a socket, and the server on it
-      app.py            what it answers
-      guard.py          who is answered at all
-      feed.py           one view for all who look
-      tasks.py          one task: story, manifest, verdict
-      metrics.py        the state for Prometheus
-      page.py           the page as one file that needs no server
-      files.py          its own files, read once
     demo/               fifty agents at once
       planning.py       workspace and plan
       running.py        running and showing it
@@ -204,12 +168,6 @@ the actions that come out durable, in an order that a crash cannot turn against 
       pleading.py       escalate, answer, send
       reading.py        inbox, prime
       seeing.py         ready, tasks, show
-      following.py      status, events
-      overview.py       what status shows, once or again and again
-      journals.py       what events tells of
-      browsing.py       top
-      dashboarding.py   dashboard, and the page beside a daemon
-      reporting.py      attention, report, export
       explaining.py     explain
       graphing.py       graph
       judging.py        verify, validate, audit
@@ -228,7 +186,7 @@ the actions that come out durable, in an order that a crash cannot turn against 
     setting_kinds.py    what may stand at a key
     errors.py           every way we refuse
 
-Imports go one way: cli, demo, tui, web -> client, daemon -> picture, plans, ... -> config -> report, rules -> store, runner, core
+Imports go one way: cli, demo -> client, daemon -> picture, plans, ... -> config -> report, rules -> store, runner, core
 -> model. Daemon and client never import each other: they meet in the tree. `scripts/test` holds all of this.
 """
 

@@ -35,8 +35,8 @@ STORE = (
     _store(
         "intents_are_not_synced",
         "store/commit.py",
-        "if self.power_loss and any(not isinstance(action, Recognise)",
-        "if False and any(not isinstance(action, Recognise)",
+        "durable = self.power_loss and any(not isinstance(action, Recognise)",
+        "durable = False and any(not isinstance(action, Recognise)",
     ),
     _store(
         "folders_are_not_synced", "store/commit.py", "                sync_folder(folder)\n", "                pass\n"

@@ -173,12 +173,14 @@ class PleaEyes(FreshFiles):
             if meeting is not None:
                 _went(work, meeting, task_id)
             return
-        yield from mended(work, relative)
+        running = record.ledger.attempt
+        old = record.state is State.IN_PROGRESS and checked.value.attempt != running
+        if not old:  # else it is wrong still, however well it can be read: each start would tell of both
+            yield from mended(work, relative)
         odd = [warning for warning in checked.warnings if warning.code != UNKNOWN_KEY]  # any key may stand there
         yield from warned(work, relative, odd, task_id)
         meeting.arrived[task_id] = checked.value.attempt
-        running = record.ledger.attempt
-        if record.state is State.IN_PROGRESS and checked.value.attempt != running:
+        if old:
             text = (
                 f"this is of attempt {checked.value.attempt}, but attempt {running} runs; add to it: attempt: {running}"
             )

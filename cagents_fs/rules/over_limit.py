@@ -22,12 +22,13 @@ def decide(index: Index, policy: Policy, now: Now) -> Iterator[Action]:
     ]
     if not claims:
         return
-    fewer = dict[str, int]()  # an agent's slots are one over all instructions: what is put back in one counts for all
+    # An agent's slots are one over all instructions: what it works on, and what is put back in one, counts for all.
+    at_work, fewer = dict[str, int](), dict[str, int]()
     too_many = _too_many(_everywhere(index), claims, policy.max_global_agents)
     excess = dict[str, Excess]()
     for work in index.each():
         if here := [claim for claim in claims if claim[0] is work]:
-            one = excess[work.id] = Excess(index, work, policy, now, fewer)
+            one = excess[work.id] = Excess(index, work, policy, now, at_work, fewer)
             one.too_many_here = _too_many(_held(work), here, policy.max_agents_per_instruction)
             one.too_many = too_many
     claims.sort(key=lambda claim: (claim[1].entered_s, claim[1].arrived), reverse=True)
@@ -47,13 +48,14 @@ def _untouched_claim(record: Record) -> bool:
 class Excess:
     """How far each limit is exceeded, less what is put back in this pass."""
 
-    def __init__(self, index: Index, work: Work, policy: Policy, now: Now, fewer: dict[str, int]) -> None:
-        """As the index has it, `fewer` claims in the whole tree."""
+    def __init__(
+        self, index: Index, work: Work, policy: Policy, now: Now, at_work: dict[str, int], fewer: dict[str, int]
+    ) -> None:
+        """As the index has it, `fewer` claims in the whole tree. `at_work`: what was counted, kept for all of them."""
         self.index, self.work, self.policy, self.now = index, work, policy, now
         self.limit = work.limit(policy.mode_limit)
         self._mode = work.active() - self.limit
-        self._at_work: dict[str, int] = {}
-        self._fewer = fewer
+        self._at_work, self._fewer = at_work, fewer
         self.too_many_here = self.too_many = frozenset[str]()
 
     def over(self, record: Record, holder: str) -> str | None:

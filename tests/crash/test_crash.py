@@ -11,7 +11,7 @@ import pytest
 from tests.crash import preload
 
 ROOT = Path(__file__).parents[2]
-SECONDS, LEAST = float(os.environ.get("CRASH_SECONDS", "170")), int(os.environ.get("CRASH_LEAST", "2000"))
+SECONDS, LEAST = float(os.environ.get("CRASH_SECONDS", "150")), int(os.environ.get("CRASH_LEAST", "2000"))
 
 try:
     preload.built()

@@ -383,7 +383,7 @@ def test_after_a_restart_a_summary_older_than_its_journal_is_written_again(
     desk = Desk(tmp_path)
     desk.work.history.phase = "complete"
     if age is not None:
-        desk.path.write_text("old: true\n")
+        desk.path.write_text("old: true\n...\n")
         now_s = time.time()
         os.utime(desk.journal, (now_s, now_s))
         os.utime(desk.path, (now_s + age, now_s + age))

@@ -7,10 +7,10 @@ import pytest
 
 from cagents_fs.core.index import Index, Record, Work
 from cagents_fs.model.actions import Action, Escalate, KeepCopy, Note, StopChecks, Tell
-from cagents_fs.model.files import Escalation, Heartbeat, Response
+from cagents_fs.model.files import Escalation, Heartbeat, Request, Response
 from cagents_fs.model.policy import Policy
 from cagents_fs.model.states import State, place_of
-from cagents_fs.rules import completion, dependencies, escalations, retries
+from cagents_fs.rules import completion, dependencies, escalations, requests, retries
 from cagents_fs.rules.pleas import DAEMON, HELPFUL
 from tests.support import builders as b
 
@@ -237,13 +237,17 @@ def test_reassign_without_a_name_is_for_another_instance_of_the_type_else_for_th
         assert b.only_note(settled(found, policy=in_force), "reassigned").agent == to
 
 
-@pytest.mark.parametrize("action", ["retry", "reassign"])
-def test_what_has_no_file_any_more_is_not_moved_whatever_is_decided_about_it(action: str) -> None:
+@pytest.mark.parametrize("how", ["answer", "request"])
+def test_what_has_no_file_any_more_is_not_moved_whatever_is_decided_about_it(how: str) -> None:
     found, record = stuck()
-    found.works["inst_1"].put(record, None, 0.0)
-    answers(found, action)
+    work_of(found).put(record, None, 0.0)
+    if how == "answer":
+        answers(found, "reassign")
+    else:
+        asked = {"action": "reassign", "task_id": "a", "agent": "bob", "from": "lead"}
+        work_of(found).requests["1"] = Request.model_validate(asked)
 
-    assert b.moves(settled(found)) == []
+    assert b.moves([*settled(found), *b.decided(requests.decide, found)]) == []
 
 
 def test_what_begins_anew_is_not_judged_by_the_manifest_that_lay_there() -> None:
