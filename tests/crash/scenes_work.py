@@ -191,7 +191,8 @@ SCENES = (
     lives("failed-attempt-and-again", it_failed, seconds=100.0, meddle=MEDDLING),
     lives("failed-for-good", it_failed_for_good, meddle=MEDDLING),
     lives("backoff-over", in_retry, seconds=100.0, meddle=MEDDLING),
-    lives("late-work", late_work, meddle=MEDDLING),
+    # Late work that may not be read at the moment it is looked at is none: the next attempt begins (`same_end=False`).
+    lives("late-work", late_work, meddle=MEDDLING, same_end=False),
     lives("late-work-is-wrong", late_and_wrong, meddle=MEDDLING),
     lives("late-work-in-vain", late_in_vain, meddle=MEDDLING),
     lives("second-attempt", second_attempt, meddle=MEDDLING),
